@@ -1,0 +1,144 @@
+# lastack. `make help` lists the targets. V=1 shows the commands.
+
+CC           ?= gcc
+CLANG        ?= clang
+PREFIX       ?= /usr/local
+LIBDIR       ?= $(PREFIX)/lib
+BINDIR       ?= $(PREFIX)/bin
+DATADIR      ?= $(PREFIX)/share/lastack
+BUILD        ?= build
+OPTIMIZE     ?= -O2
+SANITIZE     ?=
+CFLAGS       ?= $(OPTIMIZE) -g
+WARNINGS     ?= -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+LIBRARY_PATHS = -DLA_DATADIR='"$(DATADIR)"' -DLA_LIBDIR='"$(LIBDIR)"'
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Iinclude -MMD -MP $(WARNINGS) $(SANITIZE) $(CFLAGS)
+# Cancellation unwinds through hooks; first touch of TLS must not allocate; no fortification inside the interposer.
+SHIM_CFLAGS := -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec -fno-semantic-interposition \
+               -U_FORTIFY_SOURCE -fno-stack-protector $(LIBRARY_PATHS)
+SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed \
+                -Wl,--version-script=src/shim/export.map -Wl,-soname,liblastack.so
+SHIM_LIBS   := -lurcu-bp -lurcu-common
+CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf
+
+# Rooms. src/kernel/diag.c and the region's reader need libraries that only the command may use.
+PURE_SRC   := $(wildcard src/table/*.c src/policy/*.c)
+CLI_ONLY   := src/kernel/diag.c src/region/reader.c
+SHIM_SRC   := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
+              $(wildcard src/track/*.c src/enforce/*.c src/shim/*.c)
+CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/cli/*.c)
+ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
+              $(wildcard $(CLI_ONLY)) $(wildcard src/track/*.c src/enforce/*.c)
+UNIT_SRC   := $(wildcard tests/unit/*.c)
+APP_SRC    := $(wildcard tests/apps/*.c)
+
+SHIM_OBJ   := $(SHIM_SRC:%.c=$(BUILD)/shim/%.o)
+CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
+ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
+UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps demo check check-unit check-asan check-tsan lint layers format install uninstall clean help test-programs
+
+all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
+
+$(BUILD)/liblastack.so: $(SHIM_OBJ) src/shim/export.map
+	$(say) LINK $@
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(SHIM_OBJ) $(SHIM_LIBS)
+
+$(BUILD)/lastack: $(CLI_OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(CLI_OBJ) $(CLI_LIBS)
+
+$(BUILD)/shim/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) $(SHIM_CFLAGS) -c -o $@ $<
+
+$(BUILD)/cli/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) $(LIBRARY_PATHS) -c -o $@ $<
+
+$(BUILD)/rooms/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) $(LIBRARY_PATHS) -c -o $@ $<
+
+$(BUILD)/librooms.a: $(ROOMS_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a -lcmocka $(SHIM_LIBS) $(CLI_LIBS) -lpthread
+
+# Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
+$(BUILD)/tests/apps/%: tests/apps/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
+test-programs: $(UNIT_BIN) $(APP_BIN)
+
+deps: ## install what building and testing needs (Debian packages, when root)
+	$(Q)tests/deps.sh
+
+demo: deps ## the main job on real servers, without and with lastack
+	$(Q)$(MAKE) all $(APP_BIN)
+	$(Q)tests/demo.sh
+
+check: deps ## everything: build, unit tests, tests with real programs
+	$(Q)$(MAKE) all test-programs
+	$(Q)BUILD=$(BUILD) tests/run.sh
+
+check-unit: $(UNIT_BIN) ## only the unit tests
+	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+check-asan: ## unit tests under AddressSanitizer and UBSan
+	$(Q)$(MAKE) BUILD=build-asan OPTIMIZE=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check-unit
+
+check-tsan: ## unit tests under ThreadSanitizer
+	$(Q)$(MAKE) BUILD=build-tsan OPTIMIZE=-O1 SANITIZE=-fsanitize=thread check-unit
+
+lint: layers ## layer rules, shellcheck, cppcheck, clang-format, warnings of gcc and clang
+	$(Q)BUILD=$(BUILD) CLANG=$(CLANG) tests/lint/lint.sh
+
+layers: ## who may include whom
+	$(Q)tests/lint/layers.sh
+
+format: ## rewrite the sources as .clang-format says
+	$(Q)clang-format -i $$(git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]')
+
+install: all ## install to PREFIX (honours DESTDIR)
+	$(say) INSTALL $(DESTDIR)$(PREFIX)
+	$(Q)install -D -m 0755 $(BUILD)/liblastack.so $(DESTDIR)$(LIBDIR)/liblastack.so
+	$(Q)install -D -m 0755 $(BUILD)/lastack $(DESTDIR)$(BINDIR)/lastack
+	$(Q)install -d $(DESTDIR)$(DATADIR)/policies
+	$(Q)install -m 0644 policies/*.policy $(DESTDIR)$(DATADIR)/policies/
+
+uninstall: ## remove what install put there
+	$(Q)rm -f $(DESTDIR)$(LIBDIR)/liblastack.so $(DESTDIR)$(BINDIR)/lastack
+	$(Q)rm -rf $(DESTDIR)$(DATADIR)/policies
+
+clean: ## remove what was built
+	$(Q)rm -rf build build-asan build-tsan build-clang
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls of our own, straight to the kernel.
+ *
+ * Each returns -errno and touches neither errno nor any other thread-local storage, is no cancellation point and calls
+ * nothing that can be interposed. So they may be used in hooks (whose callers own errno), in signal handlers, before the
+ * C library is initialised, and in the helper, which has no thread-local storage.
+ */
+#ifndef LASTACK_SYS_H
+#define LASTACK_SYS_H
+
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+		: "=a"(result)
+		: "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+		: "rcx", "r11", "memory");
+	return result;
+}
+#elif defined(__aarch64__)
+static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+		: "+r"(x0)
+		: "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+		: "memory");
+	return x0;
+}
+#else
+#error "lastack: no system call convention for this architecture (x86-64 and arm64 are known)"
+#endif
+
+#define la_sys(nr, ...) la_sys_pick(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define la_sys_pick(nr, a, b, c, d, e, f, ...) \
+	la_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+#endif

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Install what building and testing lastack needs, from Debian's packages. Does nothing, and asks nobody, when all is there.
+set -euo pipefail
+
+# package: a file or command that shows that it is there (a node from elsewhere is as good)
+wanted=(
+	"gcc:gcc" "make:make" "clang:clang" "libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a"
+	"libc6-dev:/usr/include/stdio.h"
+	"liburcu-dev:/usr/include/x86_64-linux-gnu/urcu/wfcqueue.h"
+	"libjansson-dev:/usr/include/jansson.h" "libsmartcols-dev:/usr/include/libsmartcols/libsmartcols.h"
+	"libmnl-dev:/usr/include/libmnl/libmnl.h" "libdw-dev:/usr/include/elfutils/libdwfl.h" "libelf-dev:/usr/include/libelf.h"
+	"libcmocka-dev:/usr/include/cmocka.h" "bats:bats"
+	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
+	"iproute2:ss" "tcpdump:tcpdump" "procps:pgrep" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
+	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
+	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "file:file" "binutils:readelf" "git:git"
+)
+missing=()
+for want in "${wanted[@]}"; do
+	package=${want%%:*}
+	sign=${want#*:}
+	case $sign in
+	/*) [ -e "$sign" ] || missing+=("$package") ;;
+	*) command -v "$sign" >/dev/null || missing+=("$package") ;;
+	esac
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "deps: not root; install these yourself: ${missing[*]}" >&2
+	exit 1
+fi
+echo "deps: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# Servers are wanted as programs: none may start by itself.
+policy=/usr/sbin/policy-rc.d
+made=
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+	made=1
+fi
+trap '[ -z "$made" ] || rm -f "$policy"' EXIT
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
