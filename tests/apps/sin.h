@@ -89,7 +89,7 @@ static inline void close_by_reset(int fd)
 
 /* ---- the peer -------------------------------------------------------------------------------- */
 
-/* A deaf socket drops every arriving segment before TCP sees it: no ACK goes back. Sending works. */
+/* A deaf socket drops every arriving segment before TCP sees it: no ACK goes back. It can send. */
 static inline void set_deaf(int fd, bool deaf)
 {
 	struct sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
@@ -295,7 +295,7 @@ static inline void say_step(const char *name, int fd, int unread, const char *st
 		clearerr(stdin);
 }
 
-/* Wait (bounded) until the kernel has this connection in `state`, say so, wait to be told to go on. */
+/* Wait (bounded) until the kernel has this connection in `state`, say so, wait for a line. */
 static inline void step(const char *name, int fd, int state)
 {
 	struct identity who = identify(fd);

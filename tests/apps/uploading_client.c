@@ -6,13 +6,17 @@
  *
  * uploading_client PORT CONNECTIONS AT-ONCE BYTES plain|http
  * Prints "complete=N of CONNECTIONS, reset=N": responses with exactly BYTES bytes of body, and
- * streams that ended with an RST. Exit status 0 when all are complete.
+ * connections that met an RST. Exit status 0 when all are complete.
  */
 #include "request.h"
 
 #include <pthread.h>
 
-enum { UPLOAD_BYTES = 1 << 20, RECEIVE_BUFFER_BYTES = 8 << 10 };
+/*
+ * On loopback a whole upload fits into the default send buffer and the client could read on at
+ * once; a small one makes it take its time, as a network does.
+ */
+enum { UPLOAD_BYTES = 1 << 20, RECEIVE_BUFFER_BYTES = 8 << 10, SEND_BUFFER_BYTES = 64 << 10 };
 
 static int port, connections, taken, complete, reset;
 static long wanted_bytes;
@@ -26,9 +30,12 @@ static int connect_with_small_buffer(void)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	struct timeval patience = {.tv_sec = 15};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), bytes = RECEIVE_BUFFER_BYTES;
+	int receive_bytes = RECEIVE_BUFFER_BYTES, send_bytes = SEND_BUFFER_BYTES;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) < 0 ||
+	if (fd < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 		connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -63,8 +70,8 @@ static long ask(bool *was_reset)
 			UPLOAD_BYTES);
 	else
 		snprintf(head, sizeof(head), "answer %ld\n", wanted_bytes);
-	send_all(fd, head, (long)strlen(head));
-	send_all(fd, upload, sizeof(upload));
+	*was_reset =
+		!send_all(fd, head, (long)strlen(head)) || !send_all(fd, upload, sizeof(upload));
 	while ((got = recv(fd, buffer, sizeof(buffer), 0)) > 0)
 		for (ssize_t i = 0; i < got; i++) {
 			if (end_of_head > 0)
@@ -78,7 +85,7 @@ static long ask(bool *was_reset)
 			else
 				body = -1;
 		}
-	*was_reset = got < 0;
+	*was_reset |= got < 0;
 	close(fd);
 	return body;
 }

@@ -1,0 +1,128 @@
+# Forking servers: the parent closes its descriptor of every connection at once, and that must end nothing, because the child
+# holds it. Under graceful-close, with a close that always lingers.
+
+bats_require_minimum_version 1.5.0
+
+TRANSFERS=50
+listen=TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr
+
+setup() {
+	WORK=$BATS_TEST_TMPDIR
+	# shellcheck source=tests/proof/helpers.bash
+	source "$BATS_TEST_DIRNAME/helpers.bash"
+	head -c 1000000 /dev/urandom >"$WORK/data"
+	wanted=$(sha256sum <"$WORK/data")
+	policy always <<-'END'
+		[close]
+		action = graceful
+		linger = always
+	END
+}
+
+teardown() {
+	stop_all
+}
+
+# each_of COUNT COMMAND...: run it COUNT times, eight at a time; how many printed the right checksum.
+each_of() {
+	local count=$1 i
+	shift
+	for ((i = 0; i < count; i++)); do
+		((i % 8 == 7)) && wait_for_transfers
+		"$@" >"$WORK/transfer.$i" 2>>"$WORK/transfer.err" 3>&- </dev/null &
+		transfers+=($!)
+	done
+	wait_for_transfers
+	cat "$WORK"/transfer.[0-9]* | grep -c -x -F -e "$wanted"
+}
+
+wait_for_transfers() {
+	[ ${#transfers[@]} -eq 0 ] || wait "${transfers[@]}"
+	transfers=()
+}
+
+socat_server() {
+	start socat "${preloaded[@]}" socat -d -d "$@"
+	wait_until 5 says "$WORK/socat.err" 'listening on' || fail "$(cat "$WORK/socat.err")"
+	port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$WORK/socat.err")
+}
+
+download() {
+	timeout 20 socat -u "TCP:127.0.0.1:$port" - | sha256sum
+}
+
+# The client half-closes; the answer is the checksum that the server computed.
+upload() {
+	timeout 20 socat -t 20 - "TCP:127.0.0.1:$port" <"$WORK/data"
+}
+
+no_server_errors() {
+	run ! grep -E ' [EF] ' "$WORK/socat.err"
+}
+
+@test "fork: socat's children send 50 files whole although the parent closes each connection at once" {
+	use graceful-close
+	socat_server -U "$listen" "OPEN:$WORK/data,rdonly"
+	[ "$(each_of $TRANSFERS download)" -eq $TRANSFERS ]
+	no_server_errors
+}
+
+@test "fork: socat's children receive 50 half-closed uploads whole and answer them" {
+	use "$WORK/always.policy"
+	socat_server "$listen" SYSTEM:sha256sum
+	[ "$(each_of $TRANSFERS upload)" -eq $TRANSFERS ]
+	no_server_errors
+}
+
+@test "fork: a program that inherits the connection across exec answers 50 uploads" {
+	use "$WORK/always.policy"
+	socat_server "$listen" EXEC:sha256sum,nofork
+	[ "$(each_of $TRANSFERS upload)" -eq $TRANSFERS ]
+	no_server_errors
+}
+
+@test "fork: without lastack a fork-per-connection server loses responses to RSTs, under graceful-close none" {
+	use_nothing
+	start plain "$PROGRAMS/fork_per_connection"
+	run "$PROGRAMS/uploading_client" "$(port_of plain)" 20 4 200000 plain
+	[ "$(complete_of "$output")" -lt 20 ]
+	use graceful-close
+	start graceful "${preloaded[@]}" "$PROGRAMS/fork_per_connection"
+	run "$PROGRAMS/uploading_client" "$(port_of graceful)" 20 4 200000 plain
+	echo "$output"
+	[ "$output" = "complete=20 of 20, reset=0" ]
+}
+
+ssh_key() {
+	ssh-keygen -q -t ed25519 -N '' -f "$WORK/$1"
+}
+
+ssh_to_server() {
+	timeout 20 ssh -F none -p "$port" -i "$WORK/client_key" -o BatchMode=yes -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile="$WORK/known_hosts" -o LogLevel=ERROR root@127.0.0.1 "$@"
+}
+
+ssh_download() {
+	ssh_to_server "cat '$WORK/data'" | sha256sum
+}
+
+ssh_upload() {
+	ssh_to_server sha256sum <"$WORK/data"
+}
+
+@test "fork: sshd, which forks, executes itself and locks itself in, serves as if lastack were not there" {
+	[ "$(id -u)" -eq 0 ] || skip "this sshd logs in root: needs root"
+	ssh_key host_key
+	ssh_key client_key
+	cp "$WORK/client_key.pub" "$WORK/authorized_keys"
+	[ -d /run/sshd ] || mkdir -m 0755 /run/sshd
+	use "$WORK/always.policy"
+	port=$(free_port)
+	start sshd "${preloaded[@]}" /usr/sbin/sshd -D -e -f /dev/null -p "$port" -h "$WORK/host_key" \
+		-o ListenAddress=127.0.0.1 -o AuthorizedKeysFile="$WORK/authorized_keys" -o StrictModes=no \
+		-o PermitRootLogin=prohibit-password -o PidFile=none -o UsePAM=no
+	wait_until 10 says "$WORK/sshd.err" 'Server listening' || fail "$(cat "$WORK/sshd.err")"
+	[ "$(each_of 8 ssh_download)" -eq 8 ]
+	[ "$(each_of 8 ssh_upload)" -eq 8 ]
+	run ! grep -i -E 'error|fatal|killed|broken|disconnect.*preauth' "$WORK/sshd.err"
+}
