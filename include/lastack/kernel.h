@@ -50,8 +50,13 @@ int la_kernel_unacked(int fd);
 /* A sockaddr as it came from the kernel -> address as in struct la_names and port; false when not an IP address. */
 bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16], uint16_t *port, uint8_t *family);
 
-/* CLOCK_MONOTONIC through the vDSO; the same clock in all processes of a boot. */
+/*
+ * CLOCK_MONOTONIC; the same clock in all processes of a boot. By system call until la_kernel_use_clock() hands over the C
+ * library's own clock_gettime (the vDSO): a preloaded libfaketime must not move our instants.
+ */
+struct timespec;
 uint64_t la_now_ns(void);
+void la_kernel_use_clock(int (*clock_gettime_of_libc)(int clock, struct timespec *now));
 static inline uint64_t la_now_us(void)
 {
 	return la_now_ns() / 1000;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Enforcement: closes that send a FIN and drain, half-closed states that end.
+ *
+ * Only src/enforce/act.c changes a socket of the application, and only through a dup whose SO_COOKIE it has just compared. The
+ * work is done by the helper: a thread of the process that is started on demand, by a bare clone(2), so that
+ *  - it may be started from any hook, also in a signal handler and in the child of a fork;
+ *  - glibc still takes a single-threaded program for single-threaded (facts/cost.md section 1: 8 ns a call instead of 30);
+ *  - exit, exec and a crash end it with the process.
+ * The price: it has no thread-local storage of its own. What it calls must not touch errno, malloc, locks or liburcu's read side.
+ */
+#ifndef LASTACK_ENFORCE_H
+#define LASTACK_ENFORCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lastack/policy.h>
+#include <lastack/track.h>
+
+struct la_enforce_settings {
+	const struct la_policy *policy; /* must stay valid and unchanged */
+	const char *exe;		/* base name of the program */
+	const char *log;		/* LASTACK_LOG: a file, "syslog", "stderr", "none" or NULL */
+};
+/* Once, by the constructor. 0, or -errno when the log cannot be written (all else works). */
+int la_enforce_start(const struct la_enforce_settings *settings);
+
+/* Is any close graceful? Cheap, for the hooks. */
+bool la_enforce_closes(void);
+
+/*
+ * The close of `fd`, whose slot has been released as the last holder's. Either takes over: sends the FIN, closes the number,
+ * leaves the draining to the helper, stores what close(2) returned (0 or -errno) in *result and returns true. Or returns false, and nothing has
+ * happened: the caller closes plainly. Never blocks. Async-signal-safe, errno untouched.
+ */
+bool la_enforce_close(int fd, const struct la_release *release, int *result);
+
+/* A connection has come; bounds need the helper from now on. */
+void la_enforce_connection(void);
+
+/* The application's epoll_ctl(2) succeeded. */
+void la_enforce_epoll(int epoll, int op, int fd);
+
+/* The application wants a number that a drain of ours has (dup2): end the drain, wait until the number is free (at most 1 s). */
+void la_enforce_give_way(int fd);
+
+/* End the helper and all enforcement: seccomp, or a descriptor table that is no longer the helper's. Never started again. */
+void la_enforce_stop(void);
+
+/* One turn of the helper: what is due now. Returns for how long there is nothing to do, in ns. For the helper and for tests. */
+uint64_t la_enforce_turn(uint64_t now_ns);
+
+#endif

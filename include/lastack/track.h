@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tracking: which descriptor is which connection, who holds it, what each thread saw of it.
+ *
+ * Everything here may be called from any thread, a signal handler and the helper, and neither allocates, locks, waits nor
+ * touches errno, except where a comment says otherwise. Nothing that a reader may look at is ever freed: slots, records and
+ * thread tables are type-stable, and every access is checked by generation. So there is no grace period to wait for, and
+ * a hook may keep a slot across a blocking call.
+ */
+#ifndef LASTACK_TRACK_H
+#define LASTACK_TRACK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lastack/region.h>
+
+/* ---- descriptor slots (slots.c) ------------------------------------------------------------------------------------ */
+
+/*
+ * A slot is one atomic word: low 32 bits connection index + 1 (0: none), 16 bits of flags, 16 bits of the connection's
+ * generation. Zero: nothing known of this number. Slots are private to the process, so fork copies them.
+ */
+enum la_slot_flag {
+	LA_SLOT_TCP = 1u << 0,	    /* a TCP socket, maybe without connection */
+	LA_SLOT_LISTENER = 1u << 1, /* its record has role LISTENER */
+	LA_SLOT_CLOEXEC = 1u << 2,
+	LA_SLOT_INTERNAL = 1u << 3, /* ours: the application must not see it */
+	LA_SLOT_LINGER_RESET = 1u << 4, /* SO_LINGER set before there was a connection; accepted sockets inherit it */
+	LA_SLOT_LINGER_TIMED = 1u << 5,
+};
+#define LA_SLOT_MAKE(index, flags, gen) \
+	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | (uint32_t)((index) + 1))
+#define LA_SLOT_INDEX(slot)   ((uint32_t)(slot) - 1)
+#define LA_SLOT_FLAGS(slot)   ((uint16_t)((slot) >> 32))
+#define LA_SLOT_TAG(slot)     ((uint16_t)((slot) >> 48))
+#define LA_SLOT_TRACKED(slot) ((uint32_t)(slot) != 0)
+
+enum { LA_SLOT_CHUNK_BITS = 14, LA_SLOT_CHUNKS = 1 << 16 }; /* descriptor numbers below 2^30: the kernel's own limit */
+
+typedef _Atomic uint64_t la_slot;
+extern la_slot *_Atomic la_slot_chunks[LA_SLOT_CHUNKS];
+
+/* All that the hot path reads. Pairs with the release in la_slot_at(). */
+static inline uint64_t la_slot_load(int fd)
+{
+	unsigned int number = (unsigned int)fd;
+	la_slot *chunk;
+
+	if (number >> LA_SLOT_CHUNK_BITS >= LA_SLOT_CHUNKS)
+		return 0;
+	chunk = atomic_load_explicit(&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
+	if (__builtin_expect(!chunk, 0))
+		return 0;
+	return atomic_load_explicit(&chunk[number & ((1u << LA_SLOT_CHUNK_BITS) - 1)], memory_order_acquire);
+}
+
+/* Put `slot` there, return what was; for numbers that are not ours to know (negative, no memory) returns 0. */
+uint64_t la_slot_exchange(int fd, uint64_t slot);
+/* Set or clear flags if the slot is still about the same connection as `seen`. */
+void la_slot_change_flags(int fd, uint64_t seen, uint32_t set, uint32_t clear);
+/* Clear the slot if it still is exactly `seen`. */
+void la_slot_clear(int fd, uint64_t seen);
+/*
+ * The epoll sets in which the application registered this number, as set + 1; the second -1: more than two, not all known.
+ * NULL when nothing near the number was ever tracked. A new socket in the slot starts without any.
+ */
+_Atomic int *la_slot_epolls(int fd);
+enum { LA_SLOT_EPOLLS = 2 };
+/* The first number >= fd, <= last, that has a slot; -1 when there is none. */
+int la_slot_next(int fd, int last);
+
+/* ---- the process and its family (family.c) ------------------------------------------------------------------------- */
+
+struct la_track_settings {
+	const char *dir, *runtime_dir; /* LASTACK_DIR, XDG_RUNTIME_DIR; must stay valid */
+	const char *exe, *exe_path;    /* of the program: base name, whole path */
+	const void *program;	       /* its link_map when this code is linked into it (tests), else NULL */
+	uint32_t stack_depth;	       /* 0..LA_REGION_STACK_DEPTH */
+	const struct la_policy *policy; /* shown in the region */
+};
+/* Once, by the constructor, before any thread. Registers fork handlers: allocates. */
+void la_track_start(const struct la_track_settings *settings);
+/* At exit: what we hold is closed by the kernel now; the last process of a family takes the region's file away. */
+void la_track_finish(void);
+
+/* Called in the child of a fork, after tracking is right again. For enforcement; at most one. */
+void la_track_on_fork_child(void (*child)(void));
+
+enum la_here {
+	LA_HERE_SELF,	     /* this process, tracking */
+	LA_HERE_VFORK_CHILD, /* runs in our memory, but its descriptors are its own: pass straight through */
+	LA_HERE_PASSIVE,     /* under seccomp, or finished: no system call of ours */
+};
+/* Costs a getpid; ask only when a tracked descriptor is about to change. A fork that no handler saw is noticed here. */
+enum la_here la_track_here(void);
+/* From now on not one system call of ours (seccomp). Never ends. */
+void la_track_become_passive(void);
+bool la_track_is_passive(void);
+
+/* The fork wrapper knows what the fork handlers cannot: whether there is a child at all. */
+void la_track_fork_failed(void);
+
+/* The region, NULL until the first connection. */
+extern struct la_region *_Atomic la_track_region;
+/* This process's bit in a holder mask. */
+uint64_t la_track_my_bit(void);
+#define LA_HOLDER_UNKNOWN (1ull << 63)
+
+/* Descriptors that an exec of a child may inherit are shared from now on (posix_spawn, system, popen, vfork). */
+void la_track_share_inheritable(void);
+
+/* ---- connections (connections.c) ----------------------------------------------------------------------------------- */
+
+/* A new TCP socket without connection. */
+void la_track_socket(int fd, uint32_t slot_flags);
+/* `fd` listens. */
+void la_track_listening(int fd);
+/* `fd` came from accept on `listener`; peer as the kernel returned it, or length 0. */
+void la_track_accepted(int listener, int fd, bool cloexec, const void *peer, unsigned int peer_length);
+/* connect(2) on `fd` succeeded, or is under way. */
+void la_track_connected(int fd, bool in_progress);
+/* connect(AF_UNSPEC), or a connect that failed: the socket is without connection again. */
+void la_track_disconnected(int fd);
+/* `to` now is what `from` was at `slot` (dup family). What `to` was before must have been released. */
+void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
+/* SO_LINGER was set. */
+void la_track_linger(int fd, bool on, int seconds);
+/* Someone that we do not follow may hold it from now on (SCM_RIGHTS). */
+void la_track_share(int fd);
+
+/* What a close found. */
+struct la_release {
+	uint64_t slot;	     /* 0: the number was not tracked */
+	uint32_t index, generation;
+	bool tracked;	     /* a connection (or listener) was there */
+	bool last_here;	     /* no other number of this process holds it */
+	bool last;	     /* nobody in the family holds it, and no unknown holder is possible */
+};
+/*
+ * Retire the slot of a number that is about to be closed. Before the real close: afterwards another thread may own the
+ * number. Never undone. When `last`, the caller must end with la_track_closed() or la_track_draining().
+ */
+struct la_release la_track_release(int fd);
+/* The last close is about to happen by the kernel's own rules: will it be FIN or RST? Looks at `fd`, still open. */
+void la_track_closed(const struct la_release *release, int fd);
+/* A drain has taken over; la_track_drained() ends it. */
+void la_track_draining(const struct la_release *release);
+void la_track_drained(uint32_t index, uint32_t generation, enum la_ending ending, uint64_t bytes);
+
+/* The record of a slot, when it is still the one; NULL else. */
+struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation);
+/* Does no other number and no other process hold the connection of this slot? (Asked before the close.) */
+bool la_track_is_sole(uint64_t slot);
+
+/* ---- rows (rows.c) ------------------------------------------------------------------------------------------------- */
+
+/* This thread saw it, now. The first time counts. */
+void la_track_saw(uint64_t slot, enum la_seen seen);
+/* For the helper, which has no thread table: straight into the folded row. */
+void la_track_fold(struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us);
+/* What all rows together say; as enum la_fact. `since_us` (may be NULL) gets the instants, LA_SEEN_COUNT of them, 0: not seen. */
+uint32_t la_track_facts(uint32_t index, uint64_t *since_us);
+
+void la_track_count(enum la_counter counter);
+
+/* A table for a thread that is not glibc's: returns it claimed in the name of `tid`, or NULL. Its counters are the caller's. */
+struct la_thread_table *la_track_claim_table(uint32_t tid);
+void la_track_release_table(struct la_thread_table *table);
+static inline void la_track_count_in(struct la_thread_table *table, enum la_counter counter)
+{
+	if (table)
+		atomic_fetch_add_explicit(&table->counters[counter], 1, memory_order_relaxed);
+}
+
+/* ---- call stacks (stacks.c) ---------------------------------------------------------------------------------------- */
+
+/* Id + 1 of the caller's stack in the region, 0 for none. No allocation, after la_stack_prime(). */
+uint32_t la_stack_here(void);
+/* Load what unwinding needs. Allocates: never from a signal handler. */
+void la_stack_prime(void);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only file that changes an application's socket.
+ *
+ * Always on a dup, and the dup's SO_COOKIE is compared first: between a decision and the act another thread may have closed
+ * the number and accepted a stranger there (facts/linux-close.md section 5). The application's number is never freed, and
+ * SO_ERROR never read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+/* Seconds: a peer that is gone is found out after IDLE + COUNT * INTERVAL. */
+enum { KEEPALIVE_IDLE_S = 5, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
+
+int la_act_dup(int fd)
+{
+	struct rlimit limit = {0, 0};
+	long base;
+
+	la_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	/* The upper eighth: the lowest free number, which the application expects next, stays what it was. */
+	base = limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
+	base -= base / 8;
+	return (int)la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+	la_sys(SYS_setsockopt, fd, level, name, &value, sizeof(value));
+}
+
+static int act_on_dup(int fd, enum la_action action)
+{
+	const struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
+
+	switch (action) {
+	case LA_ACTION_KEEPALIVE:
+		set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+		set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+		set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+		return 0;
+	case LA_ACTION_SHUTDOWN:
+		return (int)la_sys(SYS_shutdown, fd, SHUT_RDWR);
+	case LA_ACTION_RESET:
+		/* RST, kernel memory freed; the number stays the application's. */
+		return (int)la_sys(SYS_connect, fd, &unspecified, sizeof(unspecified));
+	default:
+		return 0;
+	}
+}
+
+int la_act(int fd, uint64_t cookie, enum la_action action)
+{
+	uint64_t found = 0;
+	int dup, result;
+
+	if (action == LA_ACTION_NONE || action == LA_ACTION_LOG)
+		return 0;
+	dup = la_act_dup(fd);
+	if (dup < 0)
+		return dup == -EBADF ? -ESTALE : dup;
+	if (!cookie || la_kernel_cookie(dup, &found) < 0 || found != cookie)
+		result = -ESTALE;
+	else
+		result = act_on_dup(dup, action);
+	la_sys(SYS_close, dup);
+	return result;
+}
+
+bool la_act_leave_epolls(int fd)
+{
+	_Atomic int *epolls = la_slot_epolls(fd);
+	int i;
+
+	if (!epolls)
+		return true;
+	if (atomic_load_explicit(&epolls[1], memory_order_relaxed) < 0)
+		return false;
+	for (i = 0; i < LA_SLOT_EPOLLS; i++) {
+		int set = atomic_load_explicit(&epolls[i], memory_order_relaxed);
+		struct epoll_event nothing;
+
+		/* A set that is closed by now, or whose number is another file's, answers EBADF or EINVAL: as good. */
+		if (set > 0)
+			la_sys(SYS_epoll_ctl, set - 1, EPOLL_CTL_DEL, fd, &nothing);
+	}
+	return true;
+}
+
+int la_act_send_fin(int own_fd)
+{
+	return (int)la_sys(SYS_shutdown, own_fd, SHUT_WR);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bounds: how long a connection of this process may stand in a half-closed state without progress.
+ *
+ * The helper asks the kernel for the state of every tracked number (0.3 us each), a few times within the policy's shortest limit;
+ * only those in a bounded state cost more. What it learns is folded into the connection's record, so the kernel also completes what
+ * no hook could see: a FIN that nobody reads, a reset, the ACK of our FIN.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+#define SHORTEST_PERIOD_NS (50 * LA_MS_NS)
+#define LONGEST_PERIOD_NS  (5000 * LA_MS_NS)
+enum { LOOKS_PER_LIMIT = 8, SUSPECTS = 4096, FD_LAST = 0x3fffffff };
+
+/* The helper's own memory of a connection, by index. */
+struct watch {
+	uint32_t generation;
+	uint32_t state; /* kernel's */
+	uint32_t turn;
+	uint32_t reserved;
+	uint64_t since_ns, progress_ns;
+	struct la_progress last;
+};
+
+/* In a bounded state at this turn. */
+struct suspect {
+	const struct la_rule *rule;
+	struct la_connection_record *record;
+	uint32_t index, generation;
+	int fd;
+	uint64_t idle_ns;
+	bool acted;
+};
+
+static struct watch *watches;
+static struct suspect suspects[SUSPECTS];
+static uint32_t suspects_count, this_turn;
+static uint64_t next_ns, period_ns;
+static uint32_t sections_used;
+static _Atomic uint32_t idle; /* nothing is tracked: the helper need not look until something is */
+
+static bool prepare(const struct la_region *region)
+{
+	uint32_t i;
+	long mapped;
+
+	if (watches)
+		return true;
+	for (i = 0; i < la_enforce_config.policy->rules_count; i++)
+		sections_used |= 1u << la_enforce_config.policy->rules[i].section;
+	period_ns = la_policy_shortest_ns(la_enforce_config.policy) / LOOKS_PER_LIMIT;
+	if (period_ns < SHORTEST_PERIOD_NS)
+		period_ns = SHORTEST_PERIOD_NS;
+	if (period_ns > LONGEST_PERIOD_NS)
+		period_ns = LONGEST_PERIOD_NS;
+	mapped = la_sys(SYS_mmap, NULL,
+		region->header->sections[LA_REGION_S_CONNECTIONS].count * sizeof(struct watch),
+		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mapped < 0 && mapped > -4096)
+		return false;
+	watches = (struct watch *)mapped;
+	return true;
+}
+
+/* What a kernel state proves goes into the folded row. */
+static void learn(struct la_connection_record *record, uint32_t index, uint32_t generation, int state, uint64_t now_ns)
+{
+	uint64_t us = now_ns / 1000;
+
+	switch (state) {
+	case TCP_CLOSE_WAIT:
+	case TCP_LAST_ACK:
+		la_track_fold(record, generation, LA_SEEN_PEER_FIN, us);
+		break;
+	case TCP_FIN_WAIT2:
+		la_track_fold(record, generation, LA_SEEN_FIN_ACKED, us);
+		/* fall through */
+	case TCP_FIN_WAIT1:
+		la_track_fold(record, generation, LA_SEEN_OURS_FIRST, us);
+		break;
+	case TCP_CLOSING:
+		la_track_fold(record, generation, LA_SEEN_OURS_FIRST, us);
+		la_track_fold(record, generation, LA_SEEN_PEER_FIN, us);
+		break;
+	case TCP_ESTABLISHED:
+		if (la_track_facts(index, NULL) & (LA_FACT_FIN_RECEIVED | LA_FACT_RESET))
+			la_helper_count(LA_COUNT_DISAGREEMENTS);
+		break;
+	case TCP_CLOSE:
+		/* TIME-WAIT reads the same, but not without a FIN of ours. */
+		if (!(LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_CONNECTING) &&
+			!(la_track_facts(index, NULL) & LA_FACT_FIN_SENT))
+			la_track_fold(record, generation, LA_SEEN_RESET, us);
+		break;
+	default: break;
+	}
+}
+
+static void act(struct suspect *suspect, enum la_action action, uint32_t steps_done)
+{
+	static const enum la_counter done[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_ACTED_LOG,
+		[LA_ACTION_KEEPALIVE] = LA_COUNT_ACTED_KEEPALIVE,
+		[LA_ACTION_SHUTDOWN] = LA_COUNT_ACTED_SHUTDOWN,
+		[LA_ACTION_RESET] = LA_COUNT_ACTED_RESET};
+	static const enum la_counter would[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_WOULD_LOG,
+		[LA_ACTION_KEEPALIVE] = LA_COUNT_WOULD_KEEPALIVE,
+		[LA_ACTION_SHUTDOWN] = LA_COUNT_WOULD_SHUTDOWN,
+		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
+	struct la_connection_record *record = suspect->record;
+	bool observe = la_enforce_config.policy->observe;
+	int result = observe ? 0 : la_act(suspect->fd, atomic_load(&record->cookie), action);
+	uint64_t us = la_now_us();
+	struct la_log_line line = {.action = la_action_name(action),
+		.rule_section = la_section_name((enum la_section)suspect->rule->section),
+		.rule_name = suspect->rule->name,
+		.result = observe ? "would" : result == 0 ? "ok" : result == -ESTALE ? "gone" : "failed",
+		.record = record,
+		.fd = suspect->fd,
+		.idle_ns = suspect->idle_ns};
+
+	suspect->acted = true;
+	atomic_store(&record->steps_done, (uint8_t)steps_done);
+	if (result < 0)
+		la_helper_count(LA_COUNT_ACT_FAILED);
+	else
+		la_helper_count(observe ? would[action] : done[action]);
+	if (result == 0 && !observe && action == LA_ACTION_SHUTDOWN)
+		la_track_fold(record, suspect->generation, LA_SEEN_ENFORCED, us);
+	if (result == 0 && !observe && action == LA_ACTION_RESET)
+		la_track_fold(record, suspect->generation, LA_SEEN_RESET, us);
+	la_log(&line);
+}
+
+static void decide(struct suspect *suspect, uint64_t now_ns)
+{
+	struct la_connection_record *record = suspect->record;
+	struct la_decision decision =
+		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
+
+	if (decision.action != LA_ACTION_NONE) {
+		act(suspect, (enum la_action)decision.action, decision.step + 1);
+		decision = la_policy_decide(suspect->rule, suspect->idle_ns, decision.step + 1);
+	}
+	atomic_store(&record->next_us,
+		decision.next == LA_ACTION_NONE ? 0 : (now_ns + decision.next_in_ns) / 1000);
+	atomic_store(&record->next_action, decision.next);
+}
+
+/* When did the state begin, and when did data last move? */
+static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state, uint64_t now_ns)
+{
+	uint64_t since[LA_SEEN_COUNT] = {0};
+	uint64_t known_us;
+	struct la_tcp tcp;
+
+	if (la_kernel_tcp(fd, &tcp) < 0)
+		return;
+	if (watch->generation != generation || watch->state != (uint32_t)state) {
+		la_track_facts(index, since);
+		known_us = state == TCP_CLOSE_WAIT ? since[LA_SEEN_PEER_FIN] : since[LA_SEEN_SHUTDOWN];
+		if (state == TCP_CLOSE_WAIT && since[LA_SEEN_EOF] && since[LA_SEEN_EOF] < known_us)
+			known_us = since[LA_SEEN_EOF];
+		watch->since_ns = known_us && known_us * 1000 < now_ns ? known_us * 1000 : now_ns;
+		watch->progress_ns = watch->since_ns;
+		watch->last = tcp.progress;
+		watch->generation = generation;
+		watch->state = (uint32_t)state;
+		return;
+	}
+	if (memcmp(&watch->last, &tcp.progress, sizeof(tcp.progress)) != 0) {
+		watch->last = tcp.progress;
+		watch->progress_ns = now_ns;
+	}
+}
+
+static void look(int fd, uint64_t slot, uint64_t now_ns)
+{
+	uint32_t generation, index = LA_SLOT_INDEX(slot);
+	struct la_connection_record *record = la_track_record(slot, &generation);
+	struct watch *watch = &watches[index];
+	enum la_section section;
+	struct la_view view;
+	const struct la_rule *rule;
+	struct suspect *suspect;
+	uint64_t cookie = 0, since[LA_SEEN_COUNT];
+	int state;
+
+	if (!record || record->role == LA_ROLE_LISTENER || watch->turn == this_turn)
+		return;
+	watch->turn = this_turn;
+	state = la_kernel_state(fd);
+	if (state < 0)
+		return;
+	if (state != TCP_ESTABLISHED || (uint32_t)state != watch->state || watch->generation != generation)
+		learn(record, index, generation, state, now_ns);
+	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
+	if (watch->generation != generation || watch->state != (uint32_t)state) {
+		atomic_store(&record->steps_done, 0);
+		atomic_store(&record->next_us, 0);
+		atomic_store(&record->next_action, LA_ACTION_NONE);
+	}
+	if (section == LA_SECTION_COUNT || !(sections_used & 1u << section)) {
+		watch->generation = generation;
+		watch->state = (uint32_t)state;
+		return;
+	}
+	/* The number may belong to someone else by now. */
+	if (la_kernel_cookie(fd, &cookie) < 0 || cookie != atomic_load(&record->cookie))
+		return;
+	follow(watch, fd, index, generation, state, now_ns);
+	la_track_facts(index, since);
+	view = la_view_of(record, since[LA_SEEN_EOF] ? LA_EOF_READ
+				: since[LA_SEEN_PEER_FIN]
+				? LA_EOF_UNREAD
+				: LA_EOF_NONE);
+	rule = la_policy_find(la_enforce_config.policy, section, &view);
+	if (!rule || suspects_count == SUSPECTS)
+		return;
+	suspect = &suspects[suspects_count++];
+	*suspect = (struct suspect){.rule = rule,
+		.record = record,
+		.index = index,
+		.generation = generation,
+		.fd = fd,
+		.idle_ns = now_ns - watch->progress_ns};
+	decide(suspect, now_ns);
+}
+
+/* `max`: never more at once, the one without progress for longest goes first. One that still moves is no leak. */
+static void enforce_max(const struct la_rule *rule)
+{
+	struct suspect *oldest;
+	uint32_t count = 0, i;
+
+	for (i = 0; i < suspects_count; i++)
+		count += suspects[i].rule == rule && !suspects[i].acted;
+	for (; count > rule->max; count--) {
+		oldest = NULL;
+		for (i = 0; i < suspects_count; i++)
+			if (suspects[i].rule == rule && !suspects[i].acted && suspects[i].idle_ns >= period_ns &&
+				(!oldest || suspects[i].idle_ns > oldest->idle_ns))
+				oldest = &suspects[i];
+		if (!oldest)
+			return;
+		act(oldest, la_rule_strongest(rule), rule->steps_count);
+	}
+}
+
+uint64_t la_bounds_turn(uint64_t now_ns)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t i, tracked = 0;
+	int fd = -1;
+
+	if (!region || !la_policy_bounds_anything(la_enforce_config.policy) || !prepare(region))
+		return LA_NEVER;
+	if (now_ns < next_ns)
+		return next_ns - now_ns;
+	/* Set before looking: who publishes a connection after our look finds it set, and calls. */
+	atomic_store(&idle, 1);
+	this_turn++;
+	suspects_count = 0;
+	while ((fd = la_slot_next(fd + 1, FD_LAST)) >= 0) {
+		uint64_t slot = la_slot_load(fd);
+
+		if (!LA_SLOT_TRACKED(slot) || (LA_SLOT_FLAGS(slot) & LA_SLOT_LISTENER))
+			continue;
+		tracked++;
+		look(fd, slot, now_ns);
+	}
+	for (i = 0; i < la_enforce_config.policy->rules_count; i++)
+		if (la_enforce_config.policy->rules[i].max &&
+			la_enforce_config.policy->rules[i].section <= LA_SECTION_LAST_ACK)
+			enforce_max(&la_enforce_config.policy->rules[i]);
+	next_ns = now_ns + period_ns;
+	if (!tracked)
+		return LA_NEVER;
+	atomic_store(&idle, 0);
+	return period_ns;
+}
+
+void la_bounds_connection(void)
+{
+	if (atomic_load(&idle)) {
+		atomic_store(&idle, 0);
+		la_helper_wake();
+	}
+}

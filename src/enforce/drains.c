@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drains: connections that the application has closed, read to the peer's FIN.
+ *
+ * Threads hand them over by a wait-free queue (liburcu's wfcqueue); the helper, its only consumer, visits each when it is
+ * due: soon while data comes, seldom while none does. A tick and a sweep cost a fifth of waking the helper for each close, and
+ * no descriptor for an epoll set (facts/cost.md section 5).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define _LGPL_SOURCE
+#include <urcu/wfcqueue.h>
+
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+enum {
+	PLACES = 4096,
+	READS_A_TURN = 16, /* so that one fast sender does not hold up the others */
+};
+#define FIRST_PAUSE_NS (1 * LA_MS_NS)
+#define LAST_PAUSE_NS  (32 * LA_MS_NS)
+
+enum place_state { PLACE_FREE, PLACE_TAKEN, PLACE_DRAINING, PLACE_EVICTED };
+
+static struct place {
+	struct cds_wfcq_node node;
+	struct la_drain_order order;
+	_Atomic uint32_t state;
+	uint32_t unacked;
+	uint64_t started_ns, progress_ns, due_ns, pause_ns, drained_bytes;
+} places[PLACES];
+
+static struct cds_wfcq_head queue_head;
+static struct cds_wfcq_tail queue_tail;
+static _Atomic uint32_t queue_made; /* 0, 1 being made, 2 */
+static _Atomic uint32_t hand, taken, places_high;
+
+static bool queue_ready(void)
+{
+	uint32_t fresh = 0;
+
+	if (atomic_load_explicit(&queue_made, memory_order_acquire) == 2)
+		return true;
+	if (!atomic_compare_exchange_strong(&queue_made, &fresh, 1))
+		return fresh == 2;
+	__cds_wfcq_init((struct __cds_wfcq_head *)&queue_head, &queue_tail);
+	atomic_store_explicit(&queue_made, 2, memory_order_release);
+	return true;
+}
+
+int la_drains_reserve(void)
+{
+	int tried;
+
+	if (!queue_ready())
+		return -1;
+	for (tried = 0; tried < 64; tried++) {
+		uint32_t at = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % PLACES;
+		uint32_t state = PLACE_FREE, high;
+
+		if (!atomic_compare_exchange_strong(&places[at].state, &state, PLACE_TAKEN))
+			continue;
+		atomic_fetch_add(&taken, 1);
+		high = atomic_load(&places_high);
+		while (high < at + 1 && !atomic_compare_exchange_weak(&places_high, &high, at + 1))
+			;
+		return (int)at;
+	}
+	return -1;
+}
+
+static void give_back(struct place *place)
+{
+	atomic_fetch_sub(&taken, 1);
+	atomic_store_explicit(&place->state, PLACE_FREE, memory_order_release);
+}
+
+void la_drains_cancel(int place)
+{
+	if (place >= 0)
+		give_back(&places[place]);
+}
+
+void la_drains_commit(int place, const struct la_drain_order *order)
+{
+	struct place *at = &places[place];
+
+	at->order = *order;
+	at->started_ns = at->progress_ns = la_now_ns();
+	at->due_ns = 0;
+	at->pause_ns = FIRST_PAUSE_NS;
+	at->drained_bytes = 0;
+	at->unacked = 0;
+	atomic_store_explicit(&at->state, PLACE_DRAINING, memory_order_release);
+	cds_wfcq_node_init(&at->node);
+	cds_wfcq_enqueue((struct cds_wfcq_head *)&queue_head, &queue_tail, &at->node);
+}
+
+uint32_t la_drains_count(void)
+{
+	return atomic_load_explicit(&taken, memory_order_relaxed);
+}
+
+static void evict(struct place *place)
+{
+	uint32_t draining = PLACE_DRAINING;
+
+	atomic_compare_exchange_strong(&place->state, &draining, PLACE_EVICTED);
+}
+
+void la_drains_evict_oldest(void)
+{
+	uint32_t high = atomic_load(&places_high), i;
+	struct place *oldest = NULL;
+
+	for (i = 0; i < high; i++)
+		if (atomic_load_explicit(&places[i].state, memory_order_acquire) == PLACE_DRAINING &&
+			(!oldest || places[i].started_ns < oldest->started_ns))
+			oldest = &places[i];
+	if (oldest)
+		evict(oldest);
+}
+
+bool la_drains_evict(int fd)
+{
+	uint32_t high = atomic_load(&places_high), i;
+
+	for (i = 0; i < high; i++)
+		if (atomic_load_explicit(&places[i].state, memory_order_acquire) >= PLACE_DRAINING &&
+			places[i].order.fd == fd) {
+			evict(&places[i]);
+			return true;
+		}
+	return false;
+}
+
+static const struct {
+	const char *name;
+	enum la_counter counter;
+} endings[LA_ENDING_COUNT] = {
+	[LA_ENDING_NONE] = {"lost", LA_COUNT_ACT_FAILED},
+	[LA_ENDING_EOF] = {"delivered", LA_COUNT_DRAIN_EOF},
+	[LA_ENDING_RESET] = {"reset-by-peer", LA_COUNT_DRAIN_RESET},
+	[LA_ENDING_IDLE] = {"idle", LA_COUNT_DRAIN_IDLE},
+	[LA_ENDING_TOTAL] = {"total", LA_COUNT_DRAIN_TOTAL},
+	[LA_ENDING_BYTES] = {"drain-limit", LA_COUNT_DRAIN_BYTES},
+	[LA_ENDING_EVICTED] = {"evicted", LA_COUNT_DRAIN_EVICTED},
+};
+
+static void finish(struct place *place, enum la_ending ending)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	const struct la_drain_order *order = &place->order;
+	struct la_log_line line = {.action = "drain",
+		.rule_section = "close",
+		.result = endings[ending].name,
+		.record = &region->connections[order->index],
+		.fd = -1,
+		.bytes = place->drained_bytes};
+
+	la_log(&line);
+	la_helper_count(endings[ending].counter);
+	la_track_drained(order->index, order->generation, ending, place->drained_bytes);
+	/*
+	 * Not ours any more (closed by an inline system call): leave the number alone. Else the number first and the slot then,
+	 * by comparison: a thread whose accept gets the number has its slot in place before we look.
+	 */
+	if (ending != LA_ENDING_NONE)
+		la_sys(SYS_close, order->fd);
+	la_slot_clear(order->fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	give_back(place);
+}
+
+/* Is the peer still taking our answer? A slow reader is no idle one. */
+static bool output_moves(struct place *place, uint64_t now_ns)
+{
+	int unacked = la_kernel_unacked(place->order.fd);
+
+	if (unacked <= 0 || (uint32_t)unacked == place->unacked)
+		return false;
+	place->unacked = (uint32_t)unacked;
+	place->progress_ns = now_ns;
+	return true;
+}
+
+/* One visit. True when the drain is over. */
+static bool drain(struct place *place, uint64_t now_ns)
+{
+	const struct la_drain_order *order = &place->order;
+	uint64_t cookie = 0;
+	long got = 0;
+	int reads;
+
+	/* The number is above the application's, yet an inline close could have given it away: then its data is not ours to eat. */
+	if (la_kernel_cookie(order->fd, &cookie) < 0 || cookie != order->cookie) {
+		finish(place, LA_ENDING_NONE);
+		return true;
+	}
+	if (atomic_load_explicit(&place->state, memory_order_acquire) == PLACE_EVICTED) {
+		finish(place, LA_ENDING_EVICTED);
+		return true;
+	}
+	for (reads = 0; reads < READS_A_TURN; reads++) {
+		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
+		if (got <= 0)
+			break;
+		place->drained_bytes += (uint64_t)got;
+		place->progress_ns = now_ns;
+		place->pause_ns = FIRST_PAUSE_NS;
+	}
+	if (got == 0)
+		finish(place, LA_ENDING_EOF);
+	else if (got < 0 && got != -EAGAIN && got != -EINTR)
+		finish(place, LA_ENDING_RESET);
+	else if (place->drained_bytes > order->bytes)
+		finish(place, LA_ENDING_BYTES);
+	else if (now_ns > place->started_ns + order->total_ns)
+		finish(place, LA_ENDING_TOTAL);
+	else if (now_ns > place->progress_ns + order->idle_ns && !output_moves(place, now_ns))
+		finish(place, LA_ENDING_IDLE);
+	else
+		return false;
+	return true;
+}
+
+static void take_new(uint16_t *list, uint32_t *count)
+{
+	struct cds_wfcq_node *node;
+
+	if (atomic_load_explicit(&queue_made, memory_order_acquire) != 2)
+		return;
+	for (;;) {
+		node = __cds_wfcq_dequeue_nonblocking(&queue_head, &queue_tail);
+		if (!node || node == CDS_WFCQ_WOULDBLOCK)
+			return; /* empty, or a thread was interrupted in the middle: next turn */
+		list[(*count)++] = (uint16_t)(caa_container_of(node, struct place, node) - places);
+	}
+}
+
+static uint16_t active[PLACES];
+static uint32_t active_count;
+
+uint64_t la_drains_turn(uint64_t now_ns)
+{
+	uint64_t next = LA_NEVER;
+	uint32_t i = 0;
+
+	take_new(active, &active_count);
+	while (i < active_count) {
+		struct place *place = &places[active[i]];
+
+		if (place->due_ns > now_ns &&
+			atomic_load_explicit(&place->state, memory_order_acquire) != PLACE_EVICTED) {
+			if (place->due_ns < next)
+				next = place->due_ns;
+			i++;
+			continue;
+		}
+		if (drain(place, now_ns)) {
+			active[i] = active[--active_count];
+			continue;
+		}
+		place->due_ns = now_ns + place->pause_ns;
+		if (place->pause_ns < LAST_PAUSE_NS)
+			place->pause_ns *= 2;
+		if (place->due_ns < next)
+			next = place->due_ns;
+		i++;
+	}
+	return next == LA_NEVER ? next : next - now_ns;
+}
+
+void la_drains_abandon(void)
+{
+	uint32_t high = atomic_load(&places_high), i;
+
+	for (i = 0; i < high; i++) {
+		struct place *place = &places[i];
+
+		/* A place between reserve and commit belongs to a thread that is not in this process. */
+		if (atomic_load(&place->state) >= PLACE_DRAINING) {
+			la_sys(SYS_close, place->order.fd);
+			la_slot_clear(place->order.fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+		}
+		atomic_store(&place->state, PLACE_FREE);
+	}
+	atomic_store(&taken, 0);
+	atomic_store(&queue_made, 0);
+	active_count = 0;
+}
+
+void la_enforce_give_way(int fd)
+{
+	uint64_t until = la_now_ns() + 1000 * LA_MS_NS;
+
+	if (!la_drains_evict(fd))
+		return;
+	la_helper_wake();
+	while (la_slot_load(fd) == (uint64_t)LA_SLOT_INTERNAL << 32 && la_now_ns() < until)
+		la_sys(SYS_sched_yield);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The helper: one bare thread of the process that drains and bounds, started when there is something to do.
+ *
+ * It shares everything with the process and has no thread-local storage of its own, see enforce.h. All signals are blocked
+ * in it, so it never runs a handler of the application.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+enum { STACK_BYTES = 64 * 1024, SIGSET_BYTES = 8 };
+
+static _Atomic uint32_t state; /* 0 none, 1 being started, 2 runs, 3 cannot */
+static _Atomic uint32_t calls;	/* futex: a call for the helper */
+static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
+static _Atomic uint32_t alive;	/* its tid; the kernel clears it when it is gone */
+static _Atomic bool stopping;
+static struct la_thread_table *table;
+static char stack[STACK_BYTES] __attribute__((aligned(64))); /* one helper a process, so one stack */
+
+void la_helper_count(enum la_counter counter)
+{
+	la_track_count_in(table, counter);
+}
+
+uint64_t la_enforce_turn(uint64_t now_ns)
+{
+	uint64_t drains = la_drains_turn(now_ns), bounds = la_bounds_turn(now_ns);
+
+	return drains < bounds ? drains : bounds;
+}
+
+static void sleep_for(uint32_t seen, uint64_t ns)
+{
+	struct timespec time = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+
+	/* A hook that hands over a drain in a short sleep need not wake us: facts/cost.md, "tick and sweep". */
+	atomic_store(&asleep, ns > 2 * LA_MS_NS);
+	la_sys(SYS_futex, &calls, FUTEX_WAIT_PRIVATE, seen, ns == LA_NEVER ? NULL : &time);
+	atomic_store(&asleep, 0);
+}
+
+static int helper(void *nothing)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t process = (uint32_t)__builtin_ctzll(la_track_my_bit());
+
+	(void)nothing;
+	la_sys(SYS_prctl, PR_SET_NAME, "lastack");
+	table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
+	while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+		uint32_t seen = atomic_load_explicit(&calls, memory_order_acquire);
+		uint64_t now = la_now_ns(), pause = la_enforce_turn(now);
+
+		if (process < LA_REGION_PROCESSES)
+			atomic_store_explicit(&region->processes[process].helper_us, now / 1000,
+				memory_order_relaxed);
+		if (pause)
+			sleep_for(seen, pause);
+	}
+	if (table)
+		la_track_release_table(table);
+	return 0;
+}
+
+static bool start(void)
+{
+	uint64_t all = ~0ull, mask = 0;
+	int tid, saved_errno = errno;
+
+	/* The new thread inherits the mask: no handler may ever run without thread-local storage. */
+	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_BYTES);
+	atomic_store(&alive, 1);
+	tid = clone(helper, stack + STACK_BYTES,
+		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+			CLONE_CHILD_CLEARTID,
+		NULL, NULL, NULL, &alive);
+	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+	errno = saved_errno;
+	if (tid < 0)
+		atomic_store(&alive, 0);
+	return tid >= 0;
+}
+
+bool la_helper_ensure(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t none = 0, process = (uint32_t)__builtin_ctzll(la_track_my_bit());
+
+	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+		return true;
+	if (!region || atomic_load(&stopping) || la_track_is_passive() ||
+		!atomic_compare_exchange_strong(&state, &none, 1))
+		return false;
+	if (!start()) {
+		atomic_store(&state, 3);
+		return false;
+	}
+	if (process < LA_REGION_PROCESSES)
+		atomic_fetch_or(&region->processes[process].flags, LA_PROCESS_HELPER);
+	atomic_store_explicit(&state, 2, memory_order_release);
+	return true;
+}
+
+void la_helper_wake(void)
+{
+	if (atomic_load(&stopping) == false && la_track_is_passive())
+		return;
+	atomic_fetch_add(&calls, 1);
+	if (atomic_load(&asleep))
+		la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void la_helper_stop(void)
+{
+	uint32_t tid;
+	struct timespec tick = {0, 10000000};
+	int tries;
+
+	atomic_store(&stopping, true);
+	if (atomic_load(&state) != 2)
+		return;
+	atomic_fetch_add(&calls, 1);
+	la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
+	for (tries = 0; tries < 100 && (tid = atomic_load(&alive)); tries++)
+		la_sys(SYS_futex, &alive, FUTEX_WAIT, tid, &tick);
+}
+
+void la_helper_forked(void)
+{
+	/* Of the parent's threads only the caller is here. */
+	atomic_store(&state, 0);
+	atomic_store(&asleep, 0);
+	table = NULL;
+	la_enforce_connection();
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared inside the room only.
+ */
+#ifndef LASTACK_ENFORCE_INTERNAL_H
+#define LASTACK_ENFORCE_INTERNAL_H
+
+#include <lastack/enforce.h>
+#include <lastack/kernel.h>
+
+extern struct la_enforce_settings la_enforce_config;
+
+#define LA_MS_NS  1000000ull
+#define LA_NEVER ~0ull
+
+/* ---- act.c */
+
+/* A descriptor number out of the application's way for a dup of `fd`: -errno when there is none. */
+int la_act_dup(int fd);
+/* Carry out `action` on `fd` if it still is the connection named `cookie`; -ESTALE when it is not. */
+int la_act(int fd, uint64_t cookie, enum la_action action);
+/* Take `fd` out of every epoll set that it is known to be in. False when not all of them are known. */
+bool la_act_leave_epolls(int fd);
+/* Our FIN, on a dup of ours. */
+int la_act_send_fin(int own_fd);
+
+/* ---- drains.c */
+
+struct la_drain_order {
+	int fd; /* ours */
+	uint32_t index, generation;
+	uint64_t cookie;
+	uint64_t idle_ns, total_ns, bytes;
+	uint32_t max;
+};
+/* Any thread: keep a place, -1 when there is none; then hand the order over, or give the place back. */
+int la_drains_reserve(void);
+void la_drains_commit(int place, const struct la_drain_order *order);
+void la_drains_cancel(int place);
+/* End the oldest one, from any thread. */
+void la_drains_evict_oldest(void);
+uint32_t la_drains_count(void);
+/* End the drain of this number. Returns false when there is none. */
+bool la_drains_evict(int fd);
+/* Helper: drain what is due; returns ns until the next is. */
+uint64_t la_drains_turn(uint64_t now_ns);
+/* Child of a fork: the copies of our descriptors go, nothing is shut down. */
+void la_drains_abandon(void);
+
+/* ---- bounds.c */
+
+/* Helper: look at every connection of this process; returns ns until the next look. */
+uint64_t la_bounds_turn(uint64_t now_ns);
+/* Any thread: a connection was published. */
+void la_bounds_connection(void);
+
+/* ---- helper.c */
+
+/* Start it if it is not running. False when it cannot be. */
+bool la_helper_ensure(void);
+/* Something new to do. */
+void la_helper_wake(void);
+/* End it and wait until it has gone (at most 1 s). */
+void la_helper_stop(void);
+void la_helper_forked(void);
+void la_helper_count(enum la_counter counter);
+
+/* ---- linger.c */
+
+/* What rules look at, from a record. */
+struct la_view la_view_of(const struct la_connection_record *record, enum la_eof eof);
+
+/* ---- log.c */
+
+struct la_log_line {
+	const char *action, *rule_section, *rule_name, *result;
+	const struct la_connection_record *record;
+	int fd;
+	uint64_t idle_ns;
+	uint64_t bytes;
+};
+/* At start, before there are threads. 0 or -errno. */
+int la_log_open(const char *where);
+void la_log(const struct la_log_line *line);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process, its fork family and the region they share.
+ *
+ * Holders are counted before a fork happens, so that between the fork and the child's first instruction the parent never
+ * takes itself for the only one. What was opened while a fork was under way may or may not be in the child: shared.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <lastack/kernel.h>
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+enum {
+	NO_PROCESS = 63,	 /* no entry: our bit is the unknown one, so nothing is ever ours alone */
+	PID_FORKING = 0x7fffffff /* an entry made before the fork; the child puts its pid there */
+};
+
+struct la_track_settings la_settings;
+struct la_region *_Atomic la_track_region;
+_Atomic uint32_t la_forking;
+_Atomic uint16_t la_local_refs[LA_REGION_CONNECTIONS];
+
+static struct la_region region_storage;
+static _Atomic int region_making; /* 0 nobody, 1 somebody, 2 given up */
+static char region_path[256];
+static uint32_t my_process = NO_PROCESS;
+static _Atomic bool passive;
+static void (*on_fork_child)(void);
+
+/* Zero in the child of a fork (MADV_WIPEONFORK), intact in a vfork child, whose pid then differs. */
+static _Atomic uint32_t *fork_page;
+
+static __thread uint32_t forking_child = NO_PROCESS;
+
+uint64_t la_track_my_bit(void)
+{
+	return 1ull << my_process;
+}
+
+static bool is_dead(uint32_t pid)
+{
+	return pid != PID_FORKING && la_sys(SYS_kill, pid, 0) == -ESRCH;
+}
+
+/* Field 22 of /proc/self/stat. */
+static uint64_t start_ticks(void)
+{
+	char text[512], *at;
+	uint64_t ticks = 0;
+	int field = 2;
+	long got;
+	int fd = (int)la_sys(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	got = la_sys(SYS_read, fd, text, sizeof(text) - 1);
+	la_sys(SYS_close, fd);
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	at = strrchr(text, ')'); /* the name may hold anything */
+	while (at && *at && field < 22)
+		if (*at++ == ' ')
+			field++;
+	while (at && *at >= '0' && *at <= '9')
+		ticks = ticks * 10 + (uint64_t)(*at++ - '0');
+	return ticks;
+}
+
+/* A process that is gone holds nothing: take its bit off every connection before the entry serves another. */
+static void bury(struct la_region *region, uint32_t index)
+{
+	uint32_t high = atomic_load(&region->header->connections_high), i;
+	uint64_t bit = 1ull << index;
+
+	for (i = 0; i < high; i++)
+		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & bit)
+			atomic_fetch_and(&region->connections[i].holders, ~bit);
+	high = atomic_load(&region->header->threads_high);
+	for (i = 0; i < high; i++) {
+		uint64_t owner = atomic_load(&region->threads[i].owner);
+
+		if (owner >> 32 == index + 1)
+			atomic_compare_exchange_strong(&region->threads[i].owner, &owner, 0);
+	}
+}
+
+static uint32_t claim_process(struct la_region *region, uint32_t pid)
+{
+	int round;
+	uint32_t i;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < LA_REGION_PROCESSES; i++) {
+			struct la_process_record *process = &region->processes[i];
+			uint32_t old = atomic_load(&process->pid);
+
+			if (old && (round == 0 || !is_dead(old)))
+				continue;
+			if (!atomic_compare_exchange_strong(&process->pid, &old, PID_FORKING))
+				continue;
+			if (old)
+				bury(region, i);
+			atomic_store(&process->flags, 0);
+			atomic_store(&process->helper_us, 0);
+			process->start_ticks = 0;
+			strncpy(process->exe, la_settings.exe, sizeof(process->exe) - 1);
+			atomic_store(&process->started_us, la_now_us());
+			atomic_store(&process->pid, pid);
+			return i;
+		}
+	}
+	return NO_PROCESS;
+}
+
+struct la_region *la_region_now(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	int nobody = 0;
+
+	if (region || atomic_load_explicit(&passive, memory_order_relaxed))
+		return region;
+	/* Whoever comes while it is being made goes on untracked: nobody waits. */
+	if (!atomic_compare_exchange_strong(&region_making, &nobody, 1))
+		return NULL;
+	if (la_region_create(&region_storage, la_settings.dir, la_settings.runtime_dir, region_path) != 0) {
+		atomic_store(&region_making, 0);
+		return NULL;
+	}
+	la_stack_prime();
+	region_storage.header->created_us = la_now_us();
+	if (la_settings.policy)
+		memcpy(region_storage.policy, la_settings.policy, sizeof(*la_settings.policy));
+	my_process = claim_process(&region_storage, (uint32_t)la_sys(SYS_getpid));
+	if (my_process != NO_PROCESS)
+		region_storage.processes[my_process].start_ticks = start_ticks();
+	atomic_store_explicit(&la_track_region, &region_storage, memory_order_release);
+	return &region_storage;
+}
+
+static void hold_for(struct la_region *region, uint32_t child)
+{
+	uint32_t high = atomic_load(&region->header->connections_high), i;
+	uint64_t mine = la_track_my_bit();
+
+	for (i = 0; i < high; i++)
+		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & mine)
+			la_holders_add(&region->connections[i], 1ull << child);
+}
+
+static void fork_prepare(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	atomic_fetch_add_explicit(&la_forking, 1, memory_order_seq_cst);
+	forking_child = NO_PROCESS;
+	if (!region || atomic_load_explicit(&passive, memory_order_relaxed))
+		return;
+	forking_child = claim_process(region, PID_FORKING);
+	hold_for(region, forking_child);
+}
+
+static void fork_parent(void)
+{
+	atomic_fetch_sub_explicit(&la_forking, 1, memory_order_seq_cst);
+}
+
+void la_track_fork_failed(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (!region || forking_child == NO_PROCESS)
+		return;
+	bury(region, forking_child);
+	atomic_store(&region->processes[forking_child].pid, 0);
+	forking_child = NO_PROCESS;
+}
+
+/* Our bit off everything that we do not hold: closed by another thread between counting and forking. */
+static void drop_what_was_closed(struct la_region *region)
+{
+	uint32_t high = atomic_load(&region->header->connections_high), i;
+	uint64_t mine = la_track_my_bit();
+
+	if (my_process == NO_PROCESS)
+		return;
+	for (i = 0; i < high; i++)
+		if ((atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & mine) &&
+			!atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
+			atomic_fetch_and(&region->connections[i].holders, ~mine);
+}
+
+static void become(uint32_t process)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t pid = (uint32_t)la_sys(SYS_getpid);
+
+	if (fork_page)
+		atomic_store(fork_page, pid);
+	atomic_store(&la_forking, 0);
+	la_rows_forget_mine();
+	my_process = process;
+	if (!region) {
+		atomic_store(&region_making, 0);
+		return;
+	}
+	if (process != NO_PROCESS)
+		atomic_store(&region->processes[process].pid, pid);
+}
+
+static void fork_child(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (atomic_load_explicit(&passive, memory_order_relaxed))
+		return;
+	become(forking_child);
+	if (region)
+		drop_what_was_closed(region);
+	if (on_fork_child)
+		on_fork_child();
+}
+
+/* _Fork, or clone without CLONE_VM: nobody counted. The parent cannot know either, so both must take it for shared. */
+static void forked_unseen(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t i, high;
+
+	become(NO_PROCESS);
+	if (region) {
+		high = atomic_load(&region->header->connections_high);
+		for (i = 0; i < high; i++)
+			if (atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
+				la_holders_add(&region->connections[i], LA_HOLDER_UNKNOWN);
+		my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
+		if (my_process != NO_PROCESS)
+			atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_FAMILY_UNKNOWN);
+	}
+	if (on_fork_child)
+		on_fork_child();
+}
+
+enum la_here la_track_here(void)
+{
+	uint32_t pid, known;
+
+	if (atomic_load_explicit(&passive, memory_order_relaxed))
+		return LA_HERE_PASSIVE;
+	if (!fork_page)
+		return LA_HERE_SELF;
+	known = atomic_load_explicit(fork_page, memory_order_relaxed);
+	pid = (uint32_t)la_sys(SYS_getpid);
+	if (known == pid)
+		return LA_HERE_SELF;
+	if (known)
+		return LA_HERE_VFORK_CHILD;
+	forked_unseen();
+	return LA_HERE_SELF;
+}
+
+void la_track_become_passive(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (region && my_process != NO_PROCESS)
+		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE);
+	atomic_store(&passive, true);
+}
+
+bool la_track_is_passive(void)
+{
+	return atomic_load_explicit(&passive, memory_order_relaxed);
+}
+
+void la_track_share_inheritable(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	int fd = -1;
+
+	if (!region)
+		return;
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0) {
+		uint64_t slot = la_slot_load(fd);
+
+		if (LA_SLOT_TRACKED(slot) && !(LA_SLOT_FLAGS(slot) & LA_SLOT_CLOEXEC))
+			la_track_share(fd);
+	}
+}
+
+void la_track_on_fork_child(void (*child)(void))
+{
+	on_fork_child = child;
+}
+
+void la_track_start(const struct la_track_settings *settings)
+{
+	long page;
+
+	la_settings = *settings;
+	page = la_sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page > 0 || page < -4096) {
+		if (la_sys(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0) {
+			fork_page = (_Atomic uint32_t *)page;
+			atomic_store(fork_page, (uint32_t)la_sys(SYS_getpid));
+		} else {
+			la_sys(SYS_munmap, page, 4096);
+		}
+	}
+	la_rows_start();
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+void la_track_finish(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t high, i, others = 0;
+	uint64_t mine = la_track_my_bit(), now = la_now_us();
+
+	/* A vfork child that calls exit() instead of _exit() would take its parent's connections away. */
+	if (!region || la_track_here() != LA_HERE_SELF)
+		return;
+	atomic_store(&passive, true);
+	if (my_process != NO_PROCESS) {
+		high = atomic_load(&region->header->connections_high);
+		for (i = 0; i < high; i++) {
+			struct la_connection_record *record = &region->connections[i];
+			uint64_t word = atomic_load(&record->word);
+
+			if (!(atomic_load_explicit(&record->holders, memory_order_relaxed) & mine))
+				continue;
+			if (atomic_fetch_and(&record->holders, ~mine) != mine)
+				continue;
+			la_instant_join(&record->folded[LA_SEEN_CLOSE], LA_WORD_GEN(word), now);
+			while (LA_WORD_PHASE(word) == LA_PHASE_OPEN &&
+				!atomic_compare_exchange_weak(&record->word, &word,
+					LA_WORD_MAKE(LA_WORD_GEN(word), LA_PHASE_CLOSED, LA_WORD_FLAGS(word))))
+				;
+		}
+		atomic_store(&region->processes[my_process].pid, 0);
+	}
+	for (i = 0; i < LA_REGION_PROCESSES; i++) {
+		uint32_t pid = atomic_load(&region->processes[i].pid);
+
+		if (pid && !is_dead(pid))
+			others++;
+	}
+	if (!others && region_path[0])
+		la_sys(SYS_unlinkat, AT_FDCWD, region_path, 0);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared inside the room only.
+ */
+#ifndef LASTACK_TRACK_INTERNAL_H
+#define LASTACK_TRACK_INTERNAL_H
+
+#include <lastack/track.h>
+
+/* Numbers of this process that hold a connection, by connection index. Private memory: fork copies it, as the kernel does. */
+extern _Atomic uint16_t la_local_refs[LA_REGION_CONNECTIONS];
+
+extern struct la_track_settings la_settings;
+
+/* A fork is under way in some thread: what is opened now may or may not be in the child. */
+extern _Atomic uint32_t la_forking;
+
+/* The region, made now if there is none yet. NULL: no tracking (yet). */
+struct la_region *la_region_now(void);
+
+/* This thread's table, claimed at first use; NULL when there is none to be had. */
+struct la_thread_table *la_rows_mine(uint32_t *number);
+uint32_t la_rows_tid(void);
+/* In the child of a fork: the table of this thread belongs to the parent. */
+void la_rows_forget_mine(void);
+void la_rows_start(void);
+
+static inline bool la_instant_join(la_instant *instant, uint32_t generation, uint64_t us)
+{
+	uint64_t old = atomic_load_explicit(instant, memory_order_relaxed);
+
+	for (;;) {
+		if (LA_INSTANT_TAG(old) != (uint16_t)generation)
+			return false;
+		if (LA_INSTANT_US(old) && LA_INSTANT_US(old) <= us)
+			return false;
+		if (atomic_compare_exchange_weak_explicit(instant, &old, LA_INSTANT_MAKE(generation, us),
+			    memory_order_release, memory_order_relaxed))
+			return true;
+	}
+}
+
+static inline void la_holders_add(struct la_connection_record *record, uint64_t bits)
+{
+	atomic_fetch_or_explicit(&record->holders, bits, memory_order_seq_cst);
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each thread saw: a row of the connection's record when this thread opened it, else a row of the thread's own table.
+ *
+ * A row belongs to one thread. That thread may be interrupted by its own signal handlers at any instruction, and a reader may
+ * look at any instruction; so a way is claimed by compare-and-swap and its key is written last. When a way must be given
+ * to another connection, its instants are first folded into the record, then the key goes: whoever reads the rows first and
+ * the record afterwards (la_track_facts(), the command) misses nothing.
+ */
+#include <pthread.h>
+#include <stddef.h>
+
+#include <lastack/kernel.h>
+#include <lastack/sys.h>
+
+#include "internal.h"
+
+#define KEY_BUSY (~0ull) /* a way between two connections */
+
+static __thread uint32_t my_table; /* number + 1; 0: none yet */
+static __thread uint32_t my_tid;
+static pthread_key_t ending_key;
+static bool have_key;
+
+static void thread_ends(void *value)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	(void)value;
+	/* The rows stay valid where they are; the next thread that needs room for one folds it first. */
+	if (region && my_table)
+		la_track_release_table(&region->threads[my_table - 1]);
+	my_table = 0;
+	my_tid = 0;
+}
+
+void la_rows_start(void)
+{
+	/* First in the process: a key below 32, for which pthread_setspecific never allocates. */
+	have_key = pthread_key_create(&ending_key, thread_ends) == 0;
+}
+
+void la_rows_forget_mine(void)
+{
+	my_table = 0;
+	my_tid = 0;
+}
+
+uint32_t la_rows_tid(void)
+{
+	if (!my_tid)
+		my_tid = (uint32_t)la_sys(SYS_gettid);
+	return my_tid;
+}
+
+struct la_thread_table *la_track_claim_table(uint32_t tid)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint64_t mine, bit = la_track_my_bit();
+	uint32_t high, i;
+
+	if (!region)
+		return NULL;
+	mine = (uint64_t)(__builtin_ctzll(bit) + 1) << 32 | tid;
+	for (;;) {
+		high = atomic_load_explicit(&region->header->threads_high, memory_order_acquire);
+		for (i = 0; i < high; i++) {
+			uint64_t nobody = 0;
+
+			if (atomic_load_explicit(&region->threads[i].owner, memory_order_relaxed) == 0 &&
+				atomic_compare_exchange_strong(&region->threads[i].owner, &nobody, mine))
+				return &region->threads[i];
+		}
+		if (high >= LA_REGION_THREADS ||
+			la_region_populate(&region->threads[high], sizeof(region->threads[high])) != 0)
+			return NULL;
+		atomic_compare_exchange_strong(&region->header->threads_high, &high, high + 1);
+	}
+}
+
+void la_track_release_table(struct la_thread_table *table)
+{
+	atomic_store_explicit(&table->owner, 0, memory_order_release);
+}
+
+struct la_thread_table *la_rows_mine(uint32_t *number)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (!region)
+		return NULL;
+	if (!my_table) {
+		struct la_thread_table *table = la_track_claim_table(la_rows_tid());
+
+		if (!table)
+			return NULL;
+		if (my_table) { /* a signal handler on this thread was faster */
+			la_track_release_table(table);
+		} else {
+			my_table = (uint32_t)(table - region->threads) + 1;
+			if (have_key)
+				pthread_setspecific(ending_key, table);
+		}
+	}
+	if (number)
+		*number = my_table;
+	return &region->threads[my_table - 1];
+}
+
+void la_track_count(enum la_counter counter)
+{
+	la_track_count_in(la_rows_mine(NULL), counter);
+}
+
+void la_track_fold(struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us)
+{
+	la_instant_join(&record->folded[seen], generation, us);
+}
+
+/* The record that a key names, if it still is that connection. */
+static struct la_connection_record *record_of_key(struct la_region *region, uint64_t key)
+{
+	uint32_t index = (uint32_t)key - 1;
+
+	if (key == 0 || key == KEY_BUSY || index >= region->header->sections[LA_REGION_S_CONNECTIONS].count)
+		return NULL;
+	if (LA_WORD_GEN(atomic_load_explicit(&region->connections[index].word, memory_order_acquire)) !=
+		(uint32_t)(key >> 32))
+		return NULL;
+	return &region->connections[index];
+}
+
+static struct la_thread_row *find_row(struct la_thread_table *table, uint64_t key)
+{
+	struct la_thread_row *set =
+		&table->rows[((uint32_t)key * 2654435761u >> 16) % (LA_REGION_ROWS / LA_REGION_ROW_WAYS) *
+			LA_REGION_ROW_WAYS];
+	int i;
+
+	for (i = 0; i < LA_REGION_ROW_WAYS; i++)
+		if (atomic_load_explicit(&set[i].key, memory_order_acquire) == key)
+			return &set[i];
+	return NULL;
+}
+
+static void fold_row(struct la_thread_row *row, struct la_connection_record *record, uint32_t generation)
+{
+	int s;
+
+	for (s = 0; s < LA_SEEN_COUNT; s++) {
+		uint64_t us = LA_INSTANT_US(atomic_load_explicit(&row->seen[s], memory_order_relaxed));
+
+		if (us)
+			la_track_fold(record, generation, (enum la_seen)s, us);
+	}
+}
+
+static struct la_thread_row *take_row(struct la_region *region, struct la_thread_table *table, uint64_t key)
+{
+	struct la_thread_row *set =
+		&table->rows[((uint32_t)key * 2654435761u >> 16) % (LA_REGION_ROWS / LA_REGION_ROW_WAYS) *
+			LA_REGION_ROW_WAYS];
+	int round, i, s;
+
+	/* First a way whose connection has ended, then any. */
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < LA_REGION_ROW_WAYS; i++) {
+			struct la_thread_row *row = &set[i];
+			uint64_t old = atomic_load_explicit(&row->key, memory_order_acquire);
+			struct la_connection_record *record = record_of_key(region, old);
+
+			if (old == KEY_BUSY || (round == 0 && record))
+				continue;
+			if (record)
+				fold_row(row, record, (uint32_t)(old >> 32));
+			/* Pairs with the acquire of a reader's key: it then finds the folded instants. */
+			if (!atomic_compare_exchange_strong_explicit(&row->key, &old, KEY_BUSY,
+				    memory_order_acq_rel, memory_order_acquire))
+				continue; /* our own signal handler took it */
+			if (record) /* or added to it in between */
+				fold_row(row, record, (uint32_t)(old >> 32));
+			for (s = 0; s < LA_SEEN_COUNT; s++)
+				atomic_store_explicit(&row->seen[s], LA_INSTANT_MAKE(key >> 32, 0),
+					memory_order_relaxed);
+			for (s = 0; s < 3; s++)
+				atomic_store_explicit(&row->stack[s], 0, memory_order_relaxed);
+			atomic_store_explicit(&row->key, key, memory_order_release);
+			return row;
+		}
+	}
+	return NULL;
+}
+
+static int stack_place(enum la_seen seen)
+{
+	return seen == LA_SEEN_EOF ? 0 : seen == LA_SEEN_SHUTDOWN ? 1 : seen == LA_SEEN_CLOSE ? 2 : -1;
+}
+
+void la_track_saw(uint64_t slot, enum la_seen seen)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t generation, number = 0;
+	struct la_connection_record *record = la_track_record(slot, &generation);
+	struct la_thread_table *table;
+	la_instant *row;
+	_Atomic uint32_t *stacks;
+	int place = stack_place(seen);
+
+	if (!record)
+		return;
+	table = la_rows_mine(&number);
+	if (table && atomic_load_explicit(&record->owner, memory_order_relaxed) == number) {
+		row = record->own;
+		stacks = record->stack;
+	} else if (table) {
+		uint64_t key = (uint64_t)generation << 32 | (LA_SLOT_INDEX(slot) + 1);
+		struct la_thread_row *mine = find_row(table, key);
+
+		if (!mine)
+			mine = take_row(region, table, key);
+		if (!mine) {
+			la_track_count_in(table, LA_COUNT_DROPPED);
+			return;
+		}
+		row = mine->seen;
+		stacks = mine->stack;
+	} else {
+		/* More threads than tables: the shared row is slower and as true. */
+		la_track_fold(record, generation, seen, la_now_us());
+		return;
+	}
+	/* The first time counts: an application that reads an EOF in a loop pays nothing more. */
+	if (atomic_load_explicit(&row[seen], memory_order_relaxed) != LA_INSTANT_MAKE(generation, 0))
+		return;
+	if (la_instant_join(&row[seen], generation, la_now_us()) && place >= 0)
+		atomic_store_explicit(&stacks[place], la_stack_here(), memory_order_relaxed);
+}
+
+static void join_row(la_instant *row, uint32_t generation, uint64_t since[LA_SEEN_COUNT])
+{
+	int s;
+
+	for (s = 0; s < LA_SEEN_COUNT; s++) {
+		uint64_t at = atomic_load_explicit(&row[s], memory_order_acquire);
+		uint64_t us = LA_INSTANT_US(at);
+
+		if (us && LA_INSTANT_TAG(at) == (uint16_t)generation && (!since[s] || us < since[s]))
+			since[s] = us;
+	}
+}
+
+uint32_t la_track_facts(uint32_t index, uint64_t *since_us)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	struct la_connection_record *record = &region->connections[index];
+	uint32_t generation = LA_WORD_GEN(atomic_load_explicit(&record->word, memory_order_acquire));
+	uint64_t since[LA_SEEN_COUNT] = {0};
+	uint32_t high = atomic_load_explicit(&region->header->threads_high, memory_order_acquire), i;
+	uint32_t facts = 0;
+
+	for (i = 0; i < high; i++) {
+		struct la_thread_row *row =
+			find_row(&region->threads[i], (uint64_t)generation << 32 | (index + 1));
+
+		if (row)
+			join_row(row->seen, generation, since);
+	}
+	join_row(record->own, generation, since);
+	join_row(record->folded, generation, since);
+	if (since[LA_SEEN_EOF] || since[LA_SEEN_PEER_FIN])
+		facts |= LA_FACT_FIN_RECEIVED;
+	if (since[LA_SEEN_SHUTDOWN] || since[LA_SEEN_CLOSE] || since[LA_SEEN_ENFORCED])
+		facts |= LA_FACT_FIN_SENT;
+	if (since[LA_SEEN_RESET])
+		facts |= LA_FACT_RESET;
+	if (since[LA_SEEN_OURS_FIRST])
+		facts |= LA_FACT_FIN_SENT | LA_FACT_OURS_FIRST;
+	if (since[LA_SEEN_FIN_ACKED])
+		facts |= LA_FACT_FIN_SENT | LA_FACT_FIN_ACKED;
+	for (i = 0; since_us && i < LA_SEEN_COUNT; i++)
+		since_us[i] = since[i];
+	return facts;
+}

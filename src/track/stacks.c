@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Call stacks, each stored once in the region as (module, offset) pairs, so that they mean something after the process is
+ * gone and wherever its modules were loaded. Symbols and source lines are the command's work.
+ */
+#include <dlfcn.h>
+#include <elf.h>
+#include <execinfo.h>
+#include <link.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum { OWN_FRAMES = 8, PROBES = 32 };
+
+void la_stack_prime(void)
+{
+	void *frames[2];
+
+	/* The first backtrace() loads libgcc_s: 0.2 ms, malloc and the loader's lock. */
+	if (la_settings.stack_depth)
+		backtrace(frames, 2);
+}
+
+/* The build-id, from the program headers in memory. */
+static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20])
+{
+	const ElfW(Ehdr) *elf = found->dlfo_map_start;
+	uintptr_t base = (uintptr_t)found->dlfo_link_map->l_addr;
+	const ElfW(Phdr) *header;
+	int i;
+
+	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 || elf->e_phentsize != sizeof(ElfW(Phdr)) ||
+		elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > 4096)
+		return 0;
+	header = (const void *)((const char *)elf + elf->e_phoff);
+	for (i = 0; i < elf->e_phnum; i++) {
+		const char *at = (const char *)(base + header[i].p_vaddr), *end = at + header[i].p_memsz;
+
+		if (header[i].p_type != PT_NOTE || at < (const char *)found->dlfo_map_start ||
+			end > (const char *)found->dlfo_map_end)
+			continue;
+		while (at + sizeof(ElfW(Nhdr)) <= end) {
+			const ElfW(Nhdr) *note = (const void *)at;
+			const char *name = at + sizeof(*note);
+			const char *value = name + ((note->n_namesz + 3u) & ~3u);
+
+			if (value + note->n_descsz > end)
+				break;
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(name, "GNU", 4) &&
+				note->n_descsz <= 20) {
+				memcpy(id, value, note->n_descsz);
+				return note->n_descsz;
+			}
+			at = value + ((note->n_descsz + 3u) & ~3u);
+		}
+	}
+	return 0;
+}
+
+/* Index + 1 of the module, 0 when the table is full. Written once by whoever claims the entry. */
+static uint32_t intern_module(struct la_region *region, const struct dl_find_object *found)
+{
+	uint64_t key = (uint64_t)found->dlfo_link_map->l_addr + 1;
+	uint32_t i;
+
+	for (i = 0; i < LA_REGION_MODULES; i++) {
+		struct la_module_record *module = &region->modules[i];
+		uint64_t base = atomic_load_explicit(&module->base, memory_order_acquire);
+		const char *path = found->dlfo_link_map->l_name;
+
+		if (base == key)
+			return i + 1;
+		if (base)
+			continue;
+		if (!atomic_compare_exchange_strong_explicit(&module->base, &base, key, memory_order_acq_rel,
+			    memory_order_acquire)) {
+			if (base == key)
+				return i + 1;
+			continue;
+		}
+		module->build_id_bytes = read_build_id(found, module->build_id);
+		/* The loader calls the program "". */
+		strncpy(module->path, path && *path ? path : la_settings.exe_path, sizeof(module->path) - 1);
+		atomic_store_explicit(&module->ready, 1, memory_order_release);
+		if (i + 1 > atomic_load_explicit(&region->header->modules_high, memory_order_relaxed))
+			atomic_store_explicit(&region->header->modules_high, i + 1, memory_order_relaxed);
+		return i + 1;
+	}
+	return 0;
+}
+
+static void fill(struct la_region *region, struct la_stack_record *record, void *const *frames, int depth)
+{
+	int i;
+
+	for (i = 0; i < depth; i++) {
+		struct dl_find_object found;
+
+		if (_dl_find_object(frames[i], &found) == 0) {
+			record->frames[i].module = intern_module(region, &found);
+			record->frames[i].offset = (uintptr_t)frames[i] - (uintptr_t)found.dlfo_link_map->l_addr;
+		}
+		if (!record->frames[i].module)
+			record->frames[i].offset = (uintptr_t)frames[i];
+	}
+	atomic_store_explicit(&record->depth, (uint32_t)depth, memory_order_release);
+}
+
+uint32_t la_stack_here(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	void *frames[LA_REGION_STACK_DEPTH + OWN_FRAMES];
+	uint64_t hash = 0xcbf29ce484222325ull;
+	int depth, wanted = (int)la_settings.stack_depth, skip = 0, i;
+	struct dl_find_object self;
+
+	if (!region || wanted == 0)
+		return 0;
+	depth = backtrace(frames, wanted + OWN_FRAMES);
+	/* Our own frames are at the top: the hook and what it called. */
+	if (_dl_find_object((void *)(uintptr_t)la_stack_here, &self) == 0)
+		while (skip < depth && frames[skip] >= self.dlfo_map_start && frames[skip] < self.dlfo_map_end &&
+			self.dlfo_link_map != la_settings.program)
+			skip++;
+	depth -= skip;
+	if (depth > wanted)
+		depth = wanted;
+	if (depth <= 0)
+		return 0;
+	for (i = 0; i < depth; i++) {
+		hash ^= (uintptr_t)frames[skip + i];
+		hash *= 0x100000001b3ull;
+		hash ^= hash >> 29;
+	}
+	hash |= 1;
+	for (i = 0; i < PROBES; i++) {
+		uint32_t at = (uint32_t)((hash >> 7) + (uint64_t)i) % LA_REGION_STACKS;
+		struct la_stack_record *record = &region->stacks[at];
+		uint64_t old = atomic_load_explicit(&record->hash, memory_order_acquire);
+
+		if (old == 0 &&
+			atomic_compare_exchange_strong_explicit(&record->hash, &old, hash, memory_order_acq_rel,
+				memory_order_acquire)) {
+			uint32_t high = atomic_load_explicit(&region->header->stacks_high, memory_order_relaxed);
+
+			fill(region, record, frames + skip, depth);
+			while (at + 1 > high && !atomic_compare_exchange_weak(&region->header->stacks_high, &high,
+							at + 1))
+				;
+			return at + 1;
+		}
+		if (old == hash)
+			return at + 1;
+	}
+	return 0;
+}
