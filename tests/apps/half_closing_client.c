@@ -4,7 +4,7 @@
  * receive the BYTES of the answer, a tenth of a second's worth at a time. It has every right to.
  *
  * half_closing_client PORT BYTES SECONDS [HTTP-PATH]
- * SECONDS "stall": read nothing for 30 s, the client that a bound is for. Prints "received N of
+ * SECONDS "stall": read nothing for 30 s, the client that a bound is for. BYTES 0: be forgotten. Prints "received N of
  * BYTES" and how it ended.
  */
 #include "request.h"
@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 	if (argc == 5)
 		snprintf(head, sizeof(head), "GET %s HTTP/1.0\r\n\r\n", argv[4]);
 	else
-		snprintf(head, sizeof(head), "after-eof %ld\n", wanted);
+		snprintf(head, sizeof(head), "%s %ld\n", wanted > 0 ? "after-eof" : "forget",
+			wanted);
 	if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
 		give_up("request");
 	if (!strcmp(argv[3], "stall")) {

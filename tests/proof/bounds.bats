@@ -1,0 +1,188 @@
+# What each bound does, on a server that forgets connections (tests/apps/request.h: "forget"), and that every drain ends.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	WORK=$BATS_TEST_TMPDIR
+	# shellcheck source=tests/proof/helpers.bash
+	source "$BATS_TEST_DIRNAME/helpers.bash"
+}
+
+teardown() {
+	stop_all
+}
+
+# bounded_server: under the policy on standard input
+bounded_server() {
+	policy bound
+	use "$WORK/bound.policy"
+	start server "${preloaded[@]}" "$PROGRAMS/thread_per_connection"
+	port=$(port_of server)
+}
+
+in_state() { # COUNT STATE
+	sockets_are "$1" state "$2" "sport = :$port"
+}
+
+# A client that the server forgets; it hangs up at once.
+forget_me() {
+	local socket
+	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+	echo 'forget 0' >&"$socket"
+	exec {socket}>&-
+}
+
+# A client that the server forgets; it has shut down its writing side and goes on waiting for an answer.
+start_patient_client() {
+	start client "$PROGRAMS/half_closing_client" "$port" 0 stall
+}
+
+logged() { # COUNT ACTION [RESULT]
+	[ "$(grep -s -c "action=$2 .*result=${3:-ok}" "$WORK/lastack.log")" = "$1" ]
+}
+
+@test "close-wait: log writes one line and changes nothing" {
+	bounded_server <<-'END'
+		[close-wait]
+		after 1s = log
+	END
+	forget_me
+	wait_until 3 logged 1 log
+	stays 2 in_state 1 close-wait
+	logged 1 log
+}
+
+@test "close-wait: shutdown sends a FIN, the waiting client sees the end of the stream" {
+	bounded_server <<-'END'
+		[close-wait]
+		after 1s = shutdown
+	END
+	start_patient_client
+	wait_until 3 in_state 1 close-wait
+	wait_until 4 says "$WORK/client.out" 'received 0 of 0 .*end of stream'
+	logged 1 shutdown
+}
+
+@test "close-wait: reset sends an RST" {
+	bounded_server <<-'END'
+		[close-wait]
+		after 1s = reset
+	END
+	start_patient_client
+	wait_until 3 in_state 1 close-wait
+	wait_until 4 says "$WORK/client.out" 'received 0 of 0 .*reset by peer'
+	wait_until 2 sockets_are 0 state connected "sport = :$port"
+	logged 1 reset
+	alive server
+}
+
+@test "close-wait: keepalive ends what has no peer any more, and spares a client that waits" {
+	[ "$(id -u)" -eq 0 ] || skip "shortening the peer's FIN-WAIT-2 needs a network of our own: root"
+	private_network
+	"${network[@]}" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_fin_timeout'
+	bounded_server <<-'END'
+		[close-wait]
+		after 1s = keepalive
+	END
+	start_patient_client
+	start gone "$PROGRAMS/half_closing_client" "$port" 0 stall
+	wait_until 3 in_state 2 close-wait
+	stop gone
+	wait_until 20 in_state 1 close-wait
+	stays 3 in_state 1 close-wait
+	[ "$(cat "$WORK/client.out")" = stalled ]
+}
+
+@test "close-wait: mild steps come before strong ones" {
+	bounded_server <<-'END'
+		[close-wait]
+		after 1s = log
+		after 3s = shutdown
+	END
+	forget_me
+	wait_until 2 logged 1 log
+	in_state 1 close-wait
+	logged 0 shutdown
+	wait_until 4 in_state 0 close-wait
+	logged 1 shutdown
+}
+
+@test "close-wait: beyond max the oldest is acted on at once" {
+	bounded_server <<-'END'
+		[close-wait]
+		after 1h = shutdown
+		max = 3
+	END
+	start oldest "$PROGRAMS/half_closing_client" "$port" 0 stall
+	wait_until 3 in_state 1 close-wait
+	forget_me
+	forget_me
+	wait_until 3 in_state 3 close-wait
+	stays 1 in_state 3 close-wait
+	forget_me
+	wait_until 4 says "$WORK/oldest.out" 'end of stream'
+	stays 1 in_state 3 close-wait
+}
+
+# A client that leaves data unread at the server, takes its answer, and stays: only a bound ends the drain.
+stay_connected() {
+	local socket answer
+	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+	printf 'answer 10\nthis upload stays unread' >&"$socket"
+	read -r -N 10 -t 5 answer <&"$socket"
+	[ "$answer" = abcdefghij ]
+	staying+=("$socket")
+}
+
+# Drains hold descriptors: this many more than at the start.
+drains_are() {
+	descriptors_are $((before + $1)) "${pid_of[server]}"
+}
+
+@test "close: a drain ends after its idle time though the peer stays" {
+	bounded_server <<-'END'
+		[close]
+		action = graceful
+		idle = 2s
+	END
+	stay_connected # whatever is opened once is open now
+	wait_until 5 in_state 1 fin-wait-2
+	stays 1 in_state 1 fin-wait-2
+	before=$(descriptors "${pid_of[server]}")
+	wait_until 4 drains_are -1
+	stay_connected
+	wait_until 2 drains_are 0
+	wait_until 4 drains_are -1
+	logged 2 drain idle
+}
+
+@test "close: no more drains at once than max" {
+	bounded_server <<-'END'
+		[close]
+		action = graceful
+		idle = 30s
+		max = 2
+	END
+	stay_connected
+	wait_until 5 in_state 1 fin-wait-2
+	before=$(($(descriptors "${pid_of[server]}") - 1))
+	for i in 2 3 4 5; do
+		stay_connected
+	done
+	wait_until 5 drains_are 2
+	stays 1 drains_are 2
+	logged 3 drain evicted
+	alive server
+}
+
+@test "close: a client that uploads for ever is cut at the byte limit" {
+	bounded_server <<-'END'
+		[close]
+		action = graceful
+		drain = 1MiB
+	END
+	run timeout 10 bash -c "exec 5<>/dev/tcp/127.0.0.1/$port; echo 'answer 10' >&5; exec cat /dev/zero >&5"
+	[ "$status" -ne 124 ] # it was told to stop: an RST
+	wait_until 2 logged 1 drain drain-limit
+	wait_until 3 sockets_are 0 state connected exclude time-wait "sport = :$port"
+}
