@@ -15,7 +15,13 @@
 
 #include <lastack/table.h>
 
-enum { LA_POLICY_RULES = 64, LA_POLICY_STEPS = 8, LA_POLICY_NAME = 32, LA_POLICY_EXE = 32 };
+enum {
+	LA_POLICY_RULES = 64,
+	LA_POLICY_STEPS = 8,
+	LA_POLICY_NAME = 32, /* with its NUL; letters, digits, "-", "_" and "." */
+	LA_POLICY_EXE = 32,  /* with its NUL */
+	LA_POLICY_LINE = 1024, /* longest line of a file, in bytes */
+};
 
 /* Actions of a bounded state, mildest first: "the strongest listed" compares these. */
 enum la_action { LA_ACTION_NONE, LA_ACTION_LOG, LA_ACTION_KEEPALIVE, LA_ACTION_SHUTDOWN, LA_ACTION_RESET, LA_ACTION_COUNT };
@@ -49,11 +55,12 @@ enum la_match_field {
 	LA_MATCH_REMOTE = 1u << 4,
 	LA_MATCH_EXE = 1u << 5,
 	LA_MATCH_EOF = 1u << 6,
+	LA_MATCH_ALL = (1u << 7) - 1,
 };
 
 struct la_prefix {
 	uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d, so that a mapped peer matches an IPv4 rule */
-	uint32_t bits;	     /* 0..128 over all 16 bytes */
+	uint32_t bits;	     /* 0..128 over all 16 bytes; so ::/0 matches IPv4 too, 0.0.0.0/0 only IPv4 */
 };
 
 struct la_match {
@@ -85,7 +92,7 @@ struct la_rule {
 	struct la_match match;
 	/* bounded states */
 	uint32_t steps_count; /* sorted by after_ns, strictly rising */
-	uint32_t max;	      /* 0: no maximum */
+	uint32_t max;	      /* 0: no maximum. Also of [close]: draining at once */
 	struct la_bound_step steps[LA_POLICY_STEPS];
 	/* close, exit, reset */
 	uint32_t action; /* enum la_close_action, la_exit_action or la_reset_action */
@@ -112,18 +119,41 @@ struct la_policy_error {
 	char text[320];
 };
 
-/* An empty policy: observe. */
+/* An empty policy: without rules nothing is acted on, which is observing; `observe` itself is 0. */
 void la_policy_init(struct la_policy *policy);
 
 /*
  * Append the rules of one file to `policy`; call once a file, in the order of LASTACK_POLICY, so that earlier ones win.
  * Within a file the named rules of a section come first, in file order, then the unnamed one. `file` is only used in errors.
- * `text` needs no NUL and may hold anything. Returns 0; or -EINVAL with `error` filled, `policy` unchanged.
+ * `text` needs no NUL and may hold anything. Returns 0; or -EINVAL with `error` (may be NULL) filled, `policy` unchanged.
+ * Stack: below 3 KiB, no recursion over the text.
+ *
+ *     [SECTION]  or  [SECTION NAME] with a match of its own         a name of enum la_section
+ *     match = role server|client, local-port N[-M], remote-port N[-M], local ADDRESS[/BITS], remote ADDRESS[/BITS],
+ *             exe NAME, eof read|unread                             all on one line, any of them
+ *     after TIME = log|keepalive|shutdown|reset;  max = N           bounded states
+ *     action = plain|graceful;  linger = needed|always;  idle = TIME;  total = TIME;  drain = SIZE;  max = N    [close]
+ *     action = plain|drain|handover;  total = TIME                  [exit]
+ *     action = allow|refuse                                         [reset]
+ *
+ *   - A comment runs from "#" or ";" to the end of its line, also behind a value. Lines end with LF or CRLF; a UTF-8 mark at the
+ *     start is skipped; a file of comments only, or of nothing, is a valid policy.
+ *   - Words are lower case. Nothing may stand twice: no section (with the same name), key, step time or condition in one file.
+ *     The same section in several files is how policies are combined.
+ *   - Steps may be listed in any order and are sorted.
+ *   - Every section says what it does: a bounded state has at least one step, the others have their action. An empty
+ *     section is an error, because it would switch off what a later file asks for; to exempt connections write a rule that
+ *     only logs, or action = plain.
+ *   - Times are 1ms to 8760h, sizes 1KiB to 1048576MiB, counts 1 to 1000000, ports 1 to 65535.
  */
 int la_policy_parse(struct la_policy *policy, const char *file, const char *text, size_t length,
 	struct la_policy_error *error);
 
-/* For a policy read from somebody else's memory: every enum, count and string within its range. */
+/*
+ * For a policy read from somebody else's memory: every enum, count and string within its range, so that every function here
+ * may be called with it and every string printed. Ask about a private copy: memory that is still shared can change behind
+ * the answer.
+ */
 bool la_policy_is_sane(const struct la_policy *policy);
 
 /* What rules look at. Addresses as in struct la_prefix, ports in host order. */
@@ -148,17 +178,19 @@ uint64_t la_policy_shortest_ns(const struct la_policy *policy);
 
 struct la_decision {
 	uint32_t action;   /* enum la_action: due now, LA_ACTION_NONE when nothing is */
-	uint32_t step;	   /* index in rule->steps of that action, or of the next one when none is due */
+	uint32_t step;	   /* index in rule->steps of that action: steps_done is step + 1 once it was taken. When none is
+			      due that of the next one, or steps_count behind the last */
 	uint32_t next;	   /* enum la_action: what comes next (LA_ACTION_NONE: nothing more) */
 	uint64_t next_in_ns; /* time until `next`; 0 when next is NONE */
 };
 /*
  * What `rule` (of a bounded state) says for a connection that has made no progress for idle_ns and for which the first
- * `steps_done` steps were already taken. When several are overdue the strongest of them is the one due.
+ * `steps_done` steps were already taken. When several are overdue the strongest of them is the one due (of equals the last),
+ * and the milder ones before it are passed over.
  */
 struct la_decision la_policy_decide(const struct la_rule *rule, uint64_t idle_ns, uint32_t steps_done);
 
-/* The strongest action that `rule` lists: what is done to the oldest beyond `max`. */
+/* The strongest action that `rule` lists, LA_ACTION_NONE without steps: what is done to the oldest beyond `max`. */
 enum la_action la_rule_strongest(const struct la_rule *rule);
 
 #endif

@@ -29,7 +29,7 @@ enum la_event {
 
 /*
  * Facts about a connection. Each turns from no to yes once and never back, so observations of several threads are joined
- * with OR, in any order. Facts decide the position (shared/facts: "A property worth building on").
+ * with OR, in any order. Facts decide the position: la_facts_position().
  *
  * LA_FACT_OURS_FIRST / LA_FACT_THEIRS_FIRST tell which FIN came first. Both set is a disagreement between observers: the
  * position then follows THEIRS_FIRST and la_facts_disagree() says so. Neither set while both FINs are known reads as
@@ -54,11 +54,14 @@ bool la_facts_disagree(uint32_t facts);
 
 /*
  * The facts that a kernel state proves by itself (LAST-ACK proves: FIN sent, FIN received, theirs first). CLOSED proves
- * nothing but EXPIRED: TCP_INFO reads 7 for TIME-WAIT too (facts/linux-close.md section 2), the caller decides.
+ * nothing but EXPIRED: TCP_INFO reads 7 (TCP_CLOSE) for an open fd in TIME-WAIT too, so the caller decides.
  */
 uint32_t la_facts_of_state(enum la_state state);
 
-/* The facts after `event` happened to a connection with `facts`; an event without meaning there changes nothing. */
+/*
+ * The facts after `event` happened to a connection with `facts`; an event without meaning there changes nothing. `facts` are
+ * all that are known, folded over every observer: which FIN came first cannot be told from one observer's own facts.
+ */
 uint32_t la_facts_after(uint32_t facts, enum la_event event);
 
 /* What the peer is sent on a move. */
@@ -72,7 +75,7 @@ struct la_move {
 	enum la_sends sends;
 	const char *rfc; /* section of RFC 9293, or "linux" for measured kernel behaviour */
 };
-const struct la_move *la_move(enum la_state from, enum la_event on); /* never NULL for values in range */
+const struct la_move *la_move(enum la_state from, enum la_event on); /* NULL only for values out of range */
 
 /* One row of Table 154, both columns, in the table's own words. */
 enum la_side { LA_SIDE_CLIENT, LA_SIDE_SERVER }; /* active closer, passive closer */
