@@ -145,8 +145,8 @@ int la_value_prefix(const struct la_place *place, struct la_span span, struct la
 			"%q is not an address: write one such as 10.0.0.0/8 or 2001:db8::/32",
 			&span);
 	if (la_span_has(span, '/') && (!la_value_number(bits, &number) || number > most))
-		return la_policy_complain(
-			place, bits.at, "%q is no prefix length: write 0 to %u", &bits, most);
+		return la_policy_complain(place, bits.at,
+			"%q has no prefix length that fits: write /0 to /%u", &span, most);
 	for (int i = 0; i < ADDRESS_BYTES; i++)
 		prefix->address[i] = parsed[i];
 	prefix->bits = (uint32_t)(V6_BITS - most + number);

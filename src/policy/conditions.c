@@ -86,9 +86,12 @@ static int parse_condition(
 	if (!field)
 		return la_policy_complain(
 			place, name.at, "unknown condition %q: write %c", &name, fields, &name);
-	if (value.length == 0 || value.at[0] == '=')
-		return la_policy_complain(place, name.at, "%q needs a value: write %s", &condition,
+	if (value.length == 0)
+		return la_policy_complain(place, name.at, "%q needs a value: write %s", &name,
 			example_of(field->value));
+	if (value.at[0] == '=')
+		return la_policy_complain(place, value.at,
+			"a condition has no \"=\" of its own: write %s", example_of(field->value));
 	if (match->fields & field->value)
 		return la_policy_complain(place, name.at,
 			"%q stands twice: write another rule for the other value", &name);

@@ -73,29 +73,40 @@ static const struct key *find_key(uint32_t kinds, struct la_span name)
 	return NULL;
 }
 
-/* The sections in which a key may stand, as one writes them. */
-static const char *sections_of(const struct key *key)
+static int complain_of_section(
+	const struct la_place *place, const char *section, struct la_span name)
 {
-	switch (key->in) {
-	case BOUND: return "the bounded states, such as [close-wait]";
-	case BOUND | CLOSE: return "[close] and of the bounded states";
-	case CLOSE | EXIT: return "[close] and [exit]";
-	default: return "[close]";
+	static const struct la_word kinds[] = {
+		{"[close]", CLOSE},
+		{"[exit]", EXIT},
+		{"[reset]", RESET},
+		{"a bounded state such as [close-wait]", BOUND},
+	};
+	struct la_word there[sizeof(kinds) / sizeof(kinds[0]) + 1];
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (find_key(kinds[i].value, name))
+			there[count++] = kinds[i];
 	}
+	there[count] = (struct la_word){NULL, 0};
+	return la_policy_complain(place, name.at, "%q is no setting of [%s]: write it under %c",
+		&name, section, there, &name);
 }
 
 static int complain_of_key(
 	const struct la_place *place, const struct la_rule *rule, struct la_span name)
 {
-	const struct key *elsewhere = find_key(ANY, name);
 	const char *section = la_section_name(rule->section);
 	struct la_word here[KEYS + 1];
 	unsigned int count = 0;
 
-	if (elsewhere && elsewhere->holds != WORD)
-		return la_policy_complain(place, name.at,
-			"%q is no setting of [%s]: write it under %s", &name, section,
-			sections_of(elsewhere));
+	/* Written often: a bounded state has no action without a time. */
+	if (kind_of(rule->section) == BOUND && la_span_is(name, "action"))
+		return la_policy_complain(place, name.at, "%q is no setting of [%s]: write %s",
+			&name, section, "after 30s = shutdown");
+	if (find_key(ANY, name))
+		return complain_of_section(place, section, name);
 	for (unsigned int i = 0; i < KEYS; i++) {
 		if (keys[i].in & kind_of(rule->section))
 			here[count++] = (struct la_word){keys[i].name, i};

@@ -68,6 +68,7 @@ static int open_section(struct reader *reader, const char *at, struct la_span in
 	const struct la_word *word = la_word_find(la_words_section, section);
 	struct la_rule *rule;
 
+	inside = la_span_trim(inside);
 	if (section.length == 0)
 		return la_policy_complain(place, at, "a section without a name: write %c",
 			la_words_section, &section);
@@ -78,7 +79,7 @@ static int open_section(struct reader *reader, const char *at, struct la_span in
 		return -EINVAL;
 	if (is_taken(reader, word->value, name))
 		return la_policy_complain(place, at,
-			"[%s] stands twice: write its settings under one header%s", word->text,
+			"%q stands twice: write its settings under one header%s", &inside,
 			name.length ? ", or give the rule another name" : "");
 	if (reader->count >= LA_POLICY_RULES)
 		return la_policy_complain(
@@ -117,8 +118,8 @@ static int read_setting(struct reader *reader, struct la_span line)
 		.key = la_span_word(&left), .argument = left, .value = la_span_trim(value)};
 
 	if (!la_span_has(line, '='))
-		return la_policy_complain(
-			&reader->place, line.at, "%q has no \"=\": write KEY = VALUE", &line);
+		return la_policy_complain(&reader->place, line.at,
+			"%q has no \"=\": write one between the key and its value", &line);
 	if (setting.key.length == 0)
 		return la_policy_complain(&reader->place, line.at,
 			"there is no key before the \"=\": write KEY = VALUE");

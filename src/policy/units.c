@@ -17,6 +17,7 @@ struct habit {
 struct measure {
 	const char *what;
 	const char *example;
+	const char *finer; /* what to write instead of a fraction */
 	const char *all;
 	const char *usual;
 	const struct unit *units;
@@ -28,6 +29,7 @@ struct measure {
 static const struct measure time_measure = {
 	.what = "a time",
 	.example = "30s",
+	.finer = "1500ms",
 	.all = "ms, s, m or h",
 	.usual = "s",
 	.units = (const struct unit[]){{"ms", 1000000ull}, {"s", 1000000000ull},
@@ -45,6 +47,7 @@ static const struct measure time_measure = {
 static const struct measure size_measure = {
 	.what = "a size",
 	.example = "16MiB",
+	.finer = "1536KiB",
 	.all = "KiB or MiB",
 	.usual = "MiB",
 	.units = (const struct unit[]){{"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {NULL, 0}},
@@ -99,7 +102,7 @@ static int complain_of_unit(const struct la_place *place, const struct measure *
 	if (unit.at[0] == '.' || unit.at[0] == ',')
 		return la_policy_complain(place, span.at,
 			"%q has a fraction: write a whole number of a smaller unit, such as %s",
-			&span, measure->example);
+			&span, measure->finer);
 	for (const struct habit *habit = measure->habits; habit->text; habit++) {
 		if (la_span_is(spaceless, habit->text) && number < LA_NUMBER_HUGE / habit->times)
 			return la_policy_complain(place, span.at,
