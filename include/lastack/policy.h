@@ -93,12 +93,14 @@ struct la_rule {
 	/* bounded states */
 	uint32_t steps_count; /* sorted by after_ns, strictly rising */
 	uint32_t max;	      /* 0: no maximum. Also of [close]: draining at once */
+	uint32_t reserved;
 	struct la_bound_step steps[LA_POLICY_STEPS];
 	/* close, exit, reset */
 	uint32_t action; /* enum la_close_action, la_exit_action or la_reset_action */
 	uint32_t linger; /* enum la_close_linger */
 	uint64_t idle_ns, total_ns, drain_bytes;
 };
+_Static_assert(sizeof(struct la_rule) == 304, "the region holds rules: no padding, fixed width");
 
 /* Defaults of [close]: as interface.md writes them. */
 #define LA_CLOSE_IDLE_NS     (5ull * 1000 * 1000 * 1000)
@@ -110,9 +112,10 @@ struct la_rule {
 struct la_policy {
 	uint32_t rules_count;
 	uint32_t observe; /* 1: decide, count and show, but act on nothing (LASTACK_MODE=observe) */
-	char name[64];	  /* what LASTACK_POLICY said, cut to fit */
+	char name[64];	  /* what LASTACK_POLICY said, cut to fit, without control characters */
 	struct la_rule rules[LA_POLICY_RULES]; /* in the order in which they are tried */
 };
+_Static_assert(sizeof(struct la_policy) == 72 + LA_POLICY_RULES * sizeof(struct la_rule), "no padding");
 
 /* "FILE:LINE: sentence" or "FILE:LINE:COLUMN: sentence", without a newline, saying what to write instead. */
 struct la_policy_error {

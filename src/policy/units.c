@@ -104,7 +104,7 @@ static int complain_of_unit(const struct la_place *place, const struct measure *
 			"%q has a fraction: write a whole number of a smaller unit, such as %s",
 			&span, measure->finer);
 	for (const struct habit *habit = measure->habits; habit->text; habit++) {
-		if (la_span_is(spaceless, habit->text) && number < LA_NUMBER_HUGE / habit->times)
+		if (la_span_is(spaceless, habit->text))
 			return la_policy_complain(place, span.at,
 				"%q has an unknown unit: write %u%s", &span, number * habit->times,
 				habit->unit);
@@ -125,6 +125,9 @@ static int parse_measure(const struct la_place *place, const struct measure *mea
 		return la_policy_complain(place, span.at,
 			"%q is not %s: write a number and a unit, such as %s", &span, measure->what,
 			measure->example);
+	if (number == LA_NUMBER_HUGE)
+		return la_policy_complain(
+			place, span.at, "%q is out of range: write %s", &span, measure->range);
 	for (const struct unit *known = measure->units; known->text; known++) {
 		if (!la_span_is(unit, known->text))
 			continue;
