@@ -30,11 +30,13 @@ int la_enforce_start(const struct la_enforce_settings *settings);
 bool la_enforce_closes(void);
 
 /*
- * The close of `fd`, whose slot has been released as the last holder's. Either takes over: sends the FIN, closes the number,
- * leaves the draining to the helper, stores what close(2) returned (0 or -errno) in *result and returns true. Or returns false, and nothing has
- * happened: the caller closes plainly. Never blocks. Async-signal-safe, errno untouched.
+ * A close of `fd` is about to happen; its slot has been released and no other number of this process holds the connection.
+ * When it shall be graceful, the FIN is sent now and a place kept: returns its number, and the caller closes `fd` in its own
+ * way (not by a call that can be cancelled) and then commits. Else -1, and nothing has happened. Never blocks.
  */
-bool la_enforce_close(int fd, const struct la_release *release, int *result);
+int la_enforce_begin(int fd, const struct la_release *release);
+/* The number is closed: the helper drains from now on. Nothing happens for place -1. */
+void la_enforce_commit(int place);
 
 /* A connection has come; bounds need the helper from now on. */
 void la_enforce_connection(void);

@@ -117,14 +117,16 @@ void la_track_share_inheritable(void);
 void la_track_socket(int fd, uint32_t slot_flags);
 /* `fd` listens. */
 void la_track_listening(int fd);
-/* `fd` came from accept on `listener`; peer as the kernel returned it, or length 0. */
-void la_track_accepted(int listener, int fd, bool cloexec, const void *peer, unsigned int peer_length);
+/* `fd` came from accept on `listener`. */
+void la_track_accepted(int listener, int fd, bool cloexec);
 /* connect(2) on `fd` succeeded, or is under way. */
 void la_track_connected(int fd, bool in_progress);
 /* connect(AF_UNSPEC), or a connect that failed: the socket is without connection again. */
 void la_track_disconnected(int fd);
 /* `to` now is what `from` was at `slot` (dup family). What `to` was before must have been released. */
 void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
+/* `fd` came from another process by SCM_RIGHTS: tracked when it is a connection, and shared. */
+void la_track_received(int fd);
 /* SO_LINGER was set. */
 void la_track_linger(int fd, bool on, int seconds);
 /* Someone that we do not follow may hold it from now on (SCM_RIGHTS). */

@@ -26,7 +26,7 @@ int la_act_dup(int fd)
 	struct rlimit limit = {0, 0};
 	long base;
 
-	la_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	la_sys(SYS_getrlimit, RLIMIT_NOFILE, &limit);
 	/* The upper eighth: the lowest free number, which the application expects next, stays what it was. */
 	base = limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
 	base -= base / 8;

@@ -66,6 +66,7 @@ int la_drains_reserve(void)
 
 		if (!atomic_compare_exchange_strong(&places[at].state, &state, PLACE_TAKEN))
 			continue;
+		places[at].order.fd = -1;
 		atomic_fetch_add(&taken, 1);
 		high = atomic_load(&places_high);
 		while (high < at + 1 && !atomic_compare_exchange_weak(&places_high, &high, at + 1))
@@ -87,11 +88,15 @@ void la_drains_cancel(int place)
 		give_back(&places[place]);
 }
 
-void la_drains_commit(int place, const struct la_drain_order *order)
+void la_drains_fill(int place, const struct la_drain_order *order)
+{
+	places[place].order = *order;
+}
+
+void la_drains_commit(int place)
 {
 	struct place *at = &places[place];
 
-	at->order = *order;
 	at->started_ns = at->progress_ns = la_now_ns();
 	at->due_ns = 0;
 	at->pause_ns = FIRST_PAUSE_NS;
@@ -283,8 +288,7 @@ void la_drains_abandon(void)
 	for (i = 0; i < high; i++) {
 		struct place *place = &places[i];
 
-		/* A place between reserve and commit belongs to a thread that is not in this process. */
-		if (atomic_load(&place->state) >= PLACE_DRAINING) {
+		if (atomic_load(&place->state) != PLACE_FREE && place->order.fd >= 0) {
 			la_sys(SYS_close, place->order.fd);
 			la_slot_clear(place->order.fd, (uint64_t)LA_SLOT_INTERNAL << 32);
 		}

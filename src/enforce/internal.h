@@ -33,9 +33,10 @@ struct la_drain_order {
 	uint64_t idle_ns, total_ns, bytes;
 	uint32_t max;
 };
-/* Any thread: keep a place, -1 when there is none; then hand the order over, or give the place back. */
+/* Any thread: keep a place, -1 when there is none; fill it, then hand it over; or give it back. */
 int la_drains_reserve(void);
-void la_drains_commit(int place, const struct la_drain_order *order);
+void la_drains_fill(int place, const struct la_drain_order *order);
+void la_drains_commit(int place);
 void la_drains_cancel(int place);
 /* End the oldest one, from any thread. */
 void la_drains_evict_oldest(void);

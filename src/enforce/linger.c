@@ -82,25 +82,25 @@ static bool is_needed(int fd, enum la_close_linger linger)
 	return la_kernel_unread(fd) > 0 || (peer_open && la_kernel_unacked(fd) > 0);
 }
 
-bool la_enforce_close(int fd, const struct la_release *release, int *result)
+int la_enforce_begin(int fd, const struct la_release *release)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[release->index];
-	struct la_drain_order order = {.index = release->index, .generation = release->generation};
+	struct la_drain_order order = {.fd = -1, .index = release->index, .generation = release->generation};
 	uint32_t asked = LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED;
 	struct la_view view;
 	const struct la_rule *rule;
 	int place;
 
 	if (record->role == LA_ROLE_LISTENER || (LA_WORD_FLAGS(atomic_load(&record->word)) & asked))
-		return false;
+		return -1;
 	view = la_view_of(record, LA_EOF_NONE);
 	rule = la_policy_find(la_enforce_config.policy, LA_SECTION_CLOSE, &view);
 	if (!rule || rule->action != LA_CLOSE_GRACEFUL || !is_needed(fd, rule->linger))
-		return false;
+		return -1;
 	if (!release->last) {
 		la_track_count(LA_COUNT_PLAIN_SHARED);
-		return false;
+		return -1;
 	}
 	order.idle_ns = rule->idle_ns;
 	order.total_ns = rule->total_ns;
@@ -111,22 +111,28 @@ bool la_enforce_close(int fd, const struct la_release *release, int *result)
 	if (order.fd < 0) {
 		la_drains_cancel(place);
 		la_track_count(LA_COUNT_PLAIN_FULL);
-		return false;
+		return -1;
 	}
 	/* Kernel truth beats the table, and a set that would go on reporting the closed number forbids it all. */
 	if (la_kernel_cookie(order.fd, &order.cookie) < 0 || order.cookie != atomic_load(&record->cookie) ||
 		!la_act_leave_epolls(fd)) {
 		la_drains_cancel(place);
 		la_sys(SYS_close, order.fd);
-		return false;
+		return -1;
 	}
 	if (order.max && la_drains_count() > order.max)
 		la_drains_evict_oldest();
 	la_slot_exchange(order.fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	la_drains_fill(place, &order);
 	la_track_draining(release);
 	la_act_send_fin(order.fd);
-	*result = (int)la_sys(SYS_close, fd);
-	la_drains_commit(place, &order);
+	return place;
+}
+
+void la_enforce_commit(int place)
+{
+	if (place < 0)
+		return;
+	la_drains_commit(place);
 	la_helper_wake();
-	return true;
 }

@@ -175,7 +175,7 @@ static void *map_file(int fd, uint64_t size)
 	long mapped;
 
 	/* Growing a file beyond RLIMIT_FSIZE would raise SIGXFSZ in the application. */
-	la_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit);
+	la_sys(SYS_getrlimit, RLIMIT_FSIZE, &limit);
 	if (limit.rlim_cur < size)
 		return NULL;
 	if (la_sys(SYS_ftruncate, fd, size) < 0)

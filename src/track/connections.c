@@ -192,7 +192,7 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 	if (atomic_load_explicit(&la_forking, memory_order_seq_cst))
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
 	atomic_fetch_add_explicit(&region->header->connections_open, 1, memory_order_relaxed);
-	if (role != LA_ROLE_LISTENER)
+	if (role == LA_ROLE_SERVER || role == LA_ROLE_CLIENT)
 		la_track_count(role == LA_ROLE_SERVER ? LA_COUNT_OPENED_SERVER : LA_COUNT_OPENED_CLIENT);
 }
 
@@ -229,12 +229,11 @@ void la_track_listening(int fd)
 	open_record(fd, LA_ROLE_LISTENER, LA_SLOT_FLAGS(slot) | LA_SLOT_LISTENER, 0, &names);
 }
 
-void la_track_accepted(int listener, int fd, bool cloexec, const void *peer, unsigned int peer_length)
+void la_track_accepted(int listener, int fd, bool cloexec)
 {
 	uint64_t slot = la_slot_load(listener);
 	uint32_t inherited;
 	struct la_names names;
-	uint8_t family;
 
 	if (!slot) {
 		/* A listener inherited over exec or by socket activation. */
@@ -247,8 +246,6 @@ void la_track_accepted(int listener, int fd, bool cloexec, const void *peer, uns
 	}
 	if (la_kernel_names(fd, &names) < 0)
 		return;
-	if (peer_length)
-		la_kernel_address(peer, peer_length, names.remote, &names.remote_port, &family);
 	publish_new(fd, (uint64_t)LA_SLOT_TCP << 32);
 	inherited = LA_SLOT_FLAGS(slot) & (LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED);
 	open_record(fd, LA_ROLE_SERVER, LA_SLOT_TCP | inherited | (cloexec ? LA_SLOT_CLOEXEC : 0),
@@ -302,6 +299,22 @@ void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
 	publish_new(to, (slot & ~(0xffffull << 32)) | flags << 32);
 	if (atomic_load_explicit(&la_forking, memory_order_seq_cst))
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
+}
+
+void la_track_received(int fd)
+{
+	struct la_names names;
+	uint64_t slot;
+
+	la_track_socket(fd, 0);
+	if (la_kernel_is_tcp(fd) != 1 || la_kernel_names(fd, &names) < 0 || !names.remote_port) {
+		la_slot_exchange(fd, 0);
+		return;
+	}
+	open_record(fd, LA_ROLE_UNKNOWN, LA_SLOT_TCP, 0, &names);
+	slot = la_slot_load(fd);
+	if (LA_SLOT_TRACKED(slot))
+		la_track_share(fd);
 }
 
 void la_track_linger(int fd, bool on, int seconds)

@@ -7,6 +7,7 @@
  * to another connection, its instants are first folded into the record, then the key goes: whoever reads the rows first and
  * the record afterwards (la_track_facts(), the command) misses nothing.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 
@@ -91,6 +92,7 @@ struct la_thread_table *la_rows_mine(uint32_t *number)
 		return NULL;
 	if (!my_table) {
 		struct la_thread_table *table = la_track_claim_table(la_rows_tid());
+		int saved_errno;
 
 		if (!table)
 			return NULL;
@@ -98,8 +100,10 @@ struct la_thread_table *la_rows_mine(uint32_t *number)
 			la_track_release_table(table);
 		} else {
 			my_table = (uint32_t)(table - region->threads) + 1;
+			saved_errno = errno;
 			if (have_key)
 				pthread_setspecific(ending_key, table);
+			errno = saved_errno;
 		}
 	}
 	if (number)

@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <execinfo.h>
 #include <link.h>
 #include <string.h>
@@ -112,12 +113,14 @@ uint32_t la_stack_here(void)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	void *frames[LA_REGION_STACK_DEPTH + OWN_FRAMES];
 	uint64_t hash = 0xcbf29ce484222325ull;
-	int depth, wanted = (int)la_settings.stack_depth, skip = 0, i;
+	int depth, wanted = (int)la_settings.stack_depth, skip = 0, saved_errno, i;
 	struct dl_find_object self;
 
 	if (!region || wanted == 0)
 		return 0;
+	saved_errno = errno;
 	depth = backtrace(frames, wanted + OWN_FRAMES);
+	errno = saved_errno;
 	/* Our own frames are at the top: the hook and what it called. */
 	if (_dl_find_object((void *)(uintptr_t)la_stack_here, &self) == 0)
 		while (skip < depth && frames[skip] >= self.dlfo_map_start && frames[skip] < self.dlfo_map_end &&

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closing: close, close_range, closefrom, fclose, freopen.
+ *
+ * The slot is retired before the number is released: once the kernel has it back, another thread's accept() may own it. Linux
+ * frees the number even on EINTR, so a retired slot stays retired.
+ */
+#include <errno.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+
+#include <lastack/sys.h>
+
+#include "shim.h"
+
+#define INTERNAL ((uint64_t)LA_SLOT_INTERNAL << 32)
+
+struct la_closing la_close_begin(int fd)
+{
+	struct la_closing closing = {.place = -1};
+	struct la_release release = la_track_release(fd);
+
+	if (!release.tracked || !release.last_here)
+		return closing;
+	if (la_enforce_closes())
+		closing.place = la_enforce_begin(fd, &release);
+	if (closing.place < 0 && release.last)
+		la_track_closed(&release, fd);
+	return closing;
+}
+
+void la_close_done(struct la_closing closing)
+{
+	la_enforce_commit(closing.place);
+}
+
+LA_COLD int la_close_known(int fd, int (*real)(int fd))
+{
+	struct la_closing closing;
+	int result;
+
+	if (!la_here())
+		return real(fd);
+	if (la_slot_load(fd) == INTERNAL) {
+		errno = EBADF; /* not the application's */
+		return -1;
+	}
+	if (!la_enforce_closes()) {
+		la_close_begin(fd);
+		return real(fd);
+	}
+	/* close() is a cancellation point; what follows must not be one, or the drain would lose its owner. */
+	if (real == la_real.close)
+		pthread_testcancel();
+	closing = la_close_begin(fd);
+	if (closing.place < 0)
+		return real(fd);
+	result = (int)la_sys(SYS_close, fd);
+	la_close_done(closing);
+	if (result < 0) {
+		errno = -result;
+		return -1;
+	}
+	return result;
+}
+
+LA_EXPORT int close(int fd)
+{
+	if (__builtin_expect(!la_slot_load(fd), 1))
+		return la_real.close(fd);
+	return la_close_known(fd, la_real.close);
+}
+
+/* Every connection of the range by itself, then the rest in pieces around our own numbers. */
+LA_COLD int la_close_range_by(unsigned int first, unsigned int last, int flags,
+	int (*real)(unsigned int first, unsigned int last, int flags))
+{
+	int fd = (int)(first > 0x3fffffff ? 0x3fffffff : first) - 1;
+	int end = (int)(last > 0x3fffffff ? 0x3fffffff : last);
+	unsigned int from = first;
+	int result = 0;
+
+	if (first > last || (flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) || !la_here())
+		return real(first, last, flags);
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		/* The helper would be left with the old table. */
+		la_enforce_stop();
+		if (real(first, first, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) < 0)
+			return -1;
+		flags &= ~CLOSE_RANGE_UNSHARE;
+	}
+	while ((fd = la_slot_next(fd + 1, end)) >= 0) {
+		uint64_t slot = la_slot_load(fd);
+
+		if (slot == INTERNAL) {
+			if ((unsigned int)fd > from)
+				result = real(from, (unsigned int)fd - 1, flags);
+			from = (unsigned int)fd + 1;
+		} else if (flags & CLOSE_RANGE_CLOEXEC) {
+			la_slot_change_flags(fd, slot, LA_SLOT_CLOEXEC, 0);
+		} else if (slot) {
+			struct la_closing closing = la_close_begin(fd);
+
+			if (closing.place >= 0)
+				la_sys(SYS_close, fd);
+			la_close_done(closing);
+		}
+	}
+	return from > last ? result : real(from, last, flags);
+}
+
+LA_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	return la_close_range_by(first, last, flags, la_real.close_range);
+}
+
+LA_EXPORT void closefrom(int low)
+{
+	int saved = errno;
+
+	if (la_slot_next(low < 0 ? 0 : low, 0x3fffffff) < 0 || !la_here() ||
+		la_close_range_by(low < 0 ? 0 : (unsigned int)low, ~0u, 0, la_real.close_range) != 0)
+		la_real.closefrom(low);
+	errno = saved;
+}
+
+/* glibc closes the number inside, not through close(). Its buffer goes out before our FIN does. */
+LA_EXPORT int fclose(FILE *stream)
+{
+	int saved = errno, result;
+	int fd = stream ? fileno_unlocked(stream) : -1;
+	struct la_closing closing = {.place = -1};
+
+	errno = saved;
+	if (fd < 0 || !la_slot_load(fd) || !la_here())
+		return la_real.fclose(stream);
+	if (la_enforce_closes())
+		fflush(stream); /* what fails here fails in fclose too, which reports it */
+	errno = saved;
+	closing = la_close_begin(fd);
+	result = la_real.fclose(stream);
+	la_close_done(closing);
+	return result;
+}
+
+static void forget_stream(FILE *stream)
+{
+	int saved = errno;
+	int fd = stream ? fileno_unlocked(stream) : -1;
+
+	if (fd >= 0 && la_slot_load(fd) && la_here()) {
+		struct la_release release = la_track_release(fd);
+
+		if (release.last)
+			la_track_closed(&release, fd);
+	}
+	errno = saved;
+}
+
+LA_EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
+{
+	forget_stream(stream);
+	return la_real.freopen(path, mode, stream);
+}
+
+LA_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream)
+{
+	forget_stream(stream);
+	return la_real.freopen64(path, mode, stream);
+}
+
+LA_EXPORT int __close(int fd) __attribute__((alias("close")));

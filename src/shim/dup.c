@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * More names for one description: dup, dup2, dup3, fcntl. A dup2 onto a connection closes it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+
+#include <lastack/sys.h>
+
+#include "shim.h"
+
+#define INTERNAL ((uint64_t)LA_SLOT_INTERNAL << 32)
+
+LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
+{
+	if (la_here())
+		la_track_duplicated(slot, to, cloexec ? LA_SLOT_CLOEXEC : 0);
+}
+
+LA_EXPORT int dup(int fd)
+{
+	uint64_t slot = la_slot_load(fd);
+	int to = la_real.dup(fd);
+
+	if (to >= 0 && (slot || la_slot_load(to)))
+		la_duplicated(slot, to, false);
+	return to;
+}
+
+/* `from` and `to` differ. */
+LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to, int flags))
+{
+	uint64_t slot = la_slot_load(from), target = la_slot_load(to);
+	struct la_closing closing = {.place = -1};
+	int result;
+
+	if ((!slot && !target) || !la_here())
+		return real(from, to, flags);
+	if (slot == INTERNAL) {
+		errno = EBADF;
+		return -1;
+	}
+	if (target == INTERNAL)
+		la_enforce_give_way(to);
+	else if (target && la_sys(SYS_fcntl, from, F_GETFD) >= 0)
+		closing = la_close_begin(to);
+	result = real(from, to, flags);
+	la_close_done(closing);
+	if (result >= 0)
+		la_duplicated(slot, to, flags & O_CLOEXEC);
+	return result;
+}
+
+static int real_dup2(int from, int to, int flags)
+{
+	(void)flags;
+	return la_real.dup2(from, to);
+}
+
+LA_EXPORT int dup2(int from, int to)
+{
+	return from == to ? la_real.dup2(from, to) : la_dup2_by(from, to, 0, real_dup2);
+}
+
+LA_EXPORT int dup3(int from, int to, int flags)
+{
+	return from == to ? la_real.dup3(from, to, flags) : la_dup2_by(from, to, flags, la_real.dup3);
+}
+
+LA_COLD void la_descriptor_flags(int fd, long flags)
+{
+	if (la_here())
+		la_slot_change_flags(fd, la_slot_load(fd), flags & FD_CLOEXEC ? LA_SLOT_CLOEXEC : 0,
+			flags & FD_CLOEXEC ? 0 : LA_SLOT_CLOEXEC);
+}
+
+static int control(int fd, int command, void *argument, int (*real)(int fd, int command, ...))
+{
+	uint64_t slot = la_slot_load(fd);
+	int result = real(fd, command, argument);
+
+	if (result < 0)
+		return result;
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+		if (slot || la_slot_load(result))
+			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
+	} else if (command == F_SETFD && slot) {
+		la_descriptor_flags(fd, (long)argument);
+	}
+	return result;
+}
+
+LA_EXPORT int fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return control(fd, command, argument, la_real.fcntl);
+}
+
+LA_EXPORT int fcntl64(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return control(fd, command, argument, la_real.fcntl64);
+}
+
+LA_EXPORT int __dup2(int from, int to) __attribute__((alias("dup2")));
+LA_EXPORT int __fcntl(int fd, int command, ...) __attribute__((alias("fcntl")));

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared inside the room only: the real functions, and what the hook files need of each other.
+ *
+ * A hook may be called at any time: before our constructor, in a signal handler, in a vfork child, in a thread that is about
+ * to be cancelled, after our destructor. So it takes no lock, allocates nothing, calls no stdio, and leaves errno as the C library
+ * would have left it.
+ */
+#ifndef LASTACK_SHIM_H
+#define LASTACK_SHIM_H
+
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <lastack/enforce.h>
+#include <lastack/track.h>
+
+#define LA_EXPORT __attribute__((visibility("default")))
+#define LA_COLD	  __attribute__((cold, noinline))
+
+/* Each pointer may be called from the first instruction on: first it is a raw system call, the constructor sets the rest. */
+struct la_real {
+#define CALL(result, name, parameters, before) result(*name) parameters;
+#define LIBC(result, name, parameters, arguments) result(*name) parameters;
+#define LIBC_VOID(name, parameters, arguments)	  void(*name) parameters;
+#define VARIADIC(result, name, parameters)	  result(*name) parameters;
+#include "calls.def"
+#undef CALL
+#undef LIBC
+#undef LIBC_VOID
+#undef VARIADIC
+};
+extern struct la_real la_real;
+void la_real_bind(void);
+
+/* The hooks themselves; the _chk forms and the aliases are declared nowhere else. */
+#define CALL(result, name, parameters, before)	  result name parameters;
+#define LIBC(result, name, parameters, arguments) result name parameters;
+#define LIBC_VOID(name, parameters, arguments)	  void name parameters;
+#define VARIADIC(result, name, parameters)	  result name parameters;
+#include "calls.def"
+#undef CALL
+#undef LIBC
+#undef LIBC_VOID
+#undef VARIADIC
+int __close(int fd);
+int __dup2(int from, int to);
+int __fcntl(int fd, int command, ...);
+ssize_t __read(int fd, void *buffer, size_t bytes);
+ssize_t __recv(int fd, void *buffer, size_t bytes, int flags);
+
+/* False: forward everything (LASTACK_DISABLE, AT_SECURE, before the constructor). Then no slot is ever set either. */
+extern bool la_on;
+
+/* May a change of a known number be followed? Costs a getpid. */
+static inline bool la_here(void)
+{
+	return la_track_here() == LA_HERE_SELF;
+}
+
+/*
+ * The end of what `fd` was, in two halves around the call that really closes it. `place` < 0: plain. When `place` >= 0 the call between must
+ * not be one that can be cancelled.
+ */
+struct la_closing {
+	int place;
+};
+struct la_closing la_close_begin(int fd);
+void la_close_done(struct la_closing closing);
+
+/* close(2) by `real`, for a number that has a slot. Sets errno on failure. */
+int la_close_known(int fd, int (*real)(int fd));
+int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to, int flags));
+void la_duplicated(uint64_t slot, int to, bool cloexec);
+int la_close_range_by(unsigned int first, unsigned int last, int flags,
+	int (*real)(unsigned int first, unsigned int last, int flags));
+
+/* After the real call, with its result; errno is kept. */
+void la_opened_socket(int fd, int domain, int type, int protocol);
+void la_opened_accept(int listener, int fd, int flags);
+void la_opened_connect(int fd, const struct sockaddr *address, socklen_t length, int result);
+void la_half_closed(int fd, int how);
+void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
+void la_descriptor_flags(int fd, long flags);
+
+/* A seccomp filter is being installed. */
+void la_seccomp(void);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall(2), by which libuv, and so Node, closes every socket. Calls about sockets and descriptors are told as their named functions would;
+ * all others go on as they came, six words.
+ *
+ * The number's own system call is made in each case: syscall() is no cancellation point, the named functions are.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+static int raw_close(int fd)
+{
+	return (int)la_real.syscall(SYS_close, fd);
+}
+
+static int raw_dup3(int from, int to, int flags)
+{
+	return (int)la_real.syscall(SYS_dup3, from, to, flags);
+}
+
+#ifdef SYS_dup2
+static int raw_dup2(int from, int to, int flags)
+{
+	(void)flags;
+	return (int)la_real.syscall(SYS_dup2, from, to);
+}
+#endif
+
+static int raw_close_range(unsigned int first, unsigned int last, int flags)
+{
+	return (int)la_real.syscall(SYS_close_range, first, last, flags);
+}
+
+LA_EXPORT long syscall(long number, ...)
+{
+	va_list arguments;
+	long a, b, c, d, e, f, result;
+	uint64_t slot;
+
+	va_start(arguments, number);
+	a = va_arg(arguments, long);
+	b = va_arg(arguments, long);
+	c = va_arg(arguments, long);
+	d = va_arg(arguments, long);
+	e = va_arg(arguments, long);
+	f = va_arg(arguments, long);
+	va_end(arguments);
+
+	switch (number) {
+	case SYS_close: return la_slot_load((int)a) ? la_close_known((int)a, raw_close) : raw_close((int)a);
+	case SYS_close_range:
+		return la_close_range_by((unsigned int)a, (unsigned int)b, (int)c, raw_close_range);
+	case SYS_dup3:
+		return (int)a == (int)b ? la_real.syscall(number, a, b, c)
+					: la_dup2_by((int)a, (int)b, (int)c, raw_dup3);
+#ifdef SYS_dup2
+	case SYS_dup2:
+		return (int)a == (int)b ? la_real.syscall(number, a, b) : la_dup2_by((int)a, (int)b, 0, raw_dup2);
+#endif
+	case SYS_prctl:
+		if (a == PR_SET_SECCOMP && (b == SECCOMP_MODE_STRICT || (b == SECCOMP_MODE_FILTER && c)))
+			la_seccomp();
+		break;
+	case SYS_seccomp:
+		if (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c))
+			la_seccomp();
+		break;
+	default: break;
+	}
+
+	slot = la_slot_load((int)a);
+	result = la_real.syscall(number, a, b, c, d, e, f);
+
+	switch (number) {
+	case SYS_socket:
+		if (result >= 0)
+			la_opened_socket((int)result, (int)a, (int)b, (int)c);
+		break;
+#ifdef SYS_accept
+	case SYS_accept:
+#endif
+	case SYS_accept4:
+		if (result >= 0)
+			la_opened_accept((int)a, (int)result, number == SYS_accept4 ? (int)d : 0);
+		break;
+	case SYS_connect: la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result); break;
+	case SYS_shutdown:
+		if (result == 0)
+			la_half_closed((int)a, (int)b);
+		break;
+	case SYS_dup:
+		if (result >= 0 && (slot || la_slot_load((int)result)))
+			la_duplicated(slot, (int)result, false);
+		break;
+	case SYS_fcntl:
+		if (result >= 0 && (b == F_DUPFD || b == F_DUPFD_CLOEXEC) && (slot || la_slot_load((int)result)))
+			la_duplicated(slot, (int)result, b == F_DUPFD_CLOEXEC);
+		else if (result >= 0 && b == F_SETFD && slot)
+			la_descriptor_flags((int)a, c);
+		break;
+	case SYS_read:
+	case SYS_recvfrom:
+		if (result <= 0 && LA_SLOT_TRACKED(slot))
+			la_read_ended((int)a, slot, result, (size_t)c);
+		break;
+	default: break;
+	}
+	return result;
+}
