@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who holds a socket: the links of /proc/PID/fd read "socket:[INODE]".
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "holders.h"
+
+int la_holders_add(struct la_holders *holders, uint32_t pid)
+{
+	char path[64], target[64];
+	struct dirent *entry;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	folder = opendir(path);
+	if (!folder)
+		return -errno;
+	while ((entry = readdir(folder))) {
+		ssize_t length = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+		unsigned int inode;
+
+		if (length <= 0)
+			continue;
+		target[length] = '\0';
+		if (sscanf(target, "socket:[%u]", &inode) != 1)
+			continue;
+		if (holders->count == holders->room) {
+			size_t room = holders->room ? holders->room * 2 : 256;
+			struct la_holder *list = realloc(holders->list, room * sizeof(*list));
+
+			if (!list) {
+				closedir(folder);
+				return -ENOMEM;
+			}
+			holders->list = list;
+			holders->room = room;
+		}
+		holders->list[holders->count++] =
+			(struct la_holder){.inode = inode, .pid = pid, .fd = atoi(entry->d_name)};
+	}
+	closedir(folder);
+	return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct la_holder *a = left, *b = right;
+
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	if (a->pid != b->pid)
+		return a->pid < b->pid ? -1 : 1;
+	return a->fd < b->fd ? -1 : a->fd > b->fd;
+}
+
+void la_holders_sort(struct la_holders *holders)
+{
+	if (holders->count)
+		qsort(holders->list, holders->count, sizeof(*holders->list), compare);
+}
+
+const struct la_holder *la_holders_of(const struct la_holders *holders, uint32_t inode, size_t *count)
+{
+	size_t low = 0, high = holders->count, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (holders->list[middle].inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < holders->count && holders->list[end].inode == inode; end++)
+		;
+	*count = end - low;
+	return *count ? &holders->list[low] : NULL;
+}
+
+void la_holders_free(struct la_holders *holders)
+{
+	free(holders->list);
+	memset(holders, 0, sizeof(*holders));
+}
