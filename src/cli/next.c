@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What comes next: by the process's own helper when it has said so, else computed from the policy in the region.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "format.h"
+#include "next.h"
+
+static struct la_next by_policy(const struct la_item *item)
+{
+	const struct la_region_copy *region = item->region;
+	enum la_section section = la_section_of_state(item->state);
+	struct la_view view = {.role = item->role,
+		.eof = item->eof,
+		.local_port = item->local_port,
+		.remote_port = item->remote_port,
+		.exe = region->processes_count ? region->processes[0].exe : NULL};
+	struct la_next next = {.action = LA_ACTION_NONE};
+	const struct la_rule *rule;
+	struct la_decision decision;
+
+	if (!region->has_policy || section == LA_SECTION_COUNT || !item->connection)
+		return next;
+	memcpy(view.local, item->local, 16);
+	memcpy(view.remote, item->remote, 16);
+	rule = la_policy_find(&region->policy, section, &view);
+	if (!rule)
+		return next;
+	decision = la_policy_decide(rule, item->age_us * 1000, item->connection->steps_done);
+	if (decision.action != LA_ACTION_NONE) {
+		next.action = (enum la_action)decision.action; /* due now: at the helper's next look */
+	} else {
+		next.action = (enum la_action)decision.next;
+		next.in_us = decision.next_in_ns / 1000;
+	}
+	next.observe = region->policy.observe;
+	return next;
+}
+
+struct la_next la_next_of(const struct la_item *item, uint64_t now_us)
+{
+	const struct la_read_connection *connection = item->connection;
+	struct la_next next = {.action = LA_ACTION_NONE};
+
+	if (!item->alive || item->gone)
+		return next;
+	if (connection && connection->phase == LA_PHASE_DRAINING) {
+		next.draining = true;
+		return next;
+	}
+	if (connection && connection->next_action != LA_ACTION_NONE && connection->next_us) {
+		next.action = (enum la_action)connection->next_action;
+		next.in_us = connection->next_us > now_us ? connection->next_us - now_us : 0;
+		next.observe = item->region->has_policy && item->region->policy.observe;
+		return next;
+	}
+	return by_policy(item);
+}
+
+char *la_next_text(char text[64], const struct la_next *next, const struct la_item *item)
+{
+	char age[LA_TEXT_AGE];
+
+	if (next->draining)
+		snprintf(text, 64, "drain to the peer's FIN");
+	else if (next->action != LA_ACTION_NONE)
+		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "", la_action_name(next->action),
+			la_format_age(age, next->in_us, false));
+	else
+		snprintf(text, 64, "%s", la_verdict_mover(item->verdict));
+	return text;
+}

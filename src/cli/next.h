@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the policy in force will do with a connection next.
+ */
+#ifndef LASTACK_NEXT_H
+#define LASTACK_NEXT_H
+
+#include "snapshot.h"
+
+struct la_next {
+	enum la_action action; /* LA_ACTION_NONE: nothing by policy */
+	uint64_t in_us;
+	bool observe; /* it will be counted and shown, not done */
+	bool draining; /* lastack drains it */
+};
+struct la_next la_next_of(const struct la_item *item, uint64_t now_us);
+/* "shutdown in 23s", "drain", or whose move it is. */
+char *la_next_text(char text[64], const struct la_next *next, const struct la_item *item);
+
+#endif
