@@ -119,9 +119,14 @@ says() { # FILE PATTERN
 	grep -q -e "$2" "$1" 2>/dev/null
 }
 
+has_said_or_ended() { # NAME PATTERN
+	says "$WORK/$1.out" "$2" || ended "${pid_of[$1]}"
+}
+
 # The port that a server has said it listens on ("listening PORT").
 port_of() {
-	wait_until 15 says "$WORK/$1.out" '^listening ' || fail "$1 does not listen: $(cat "$WORK/$1.err")"
+	wait_until 15 has_said_or_ended "$1" '^listening '
+	says "$WORK/$1.out" '^listening ' || fail "$1 does not listen: $(cat "$WORK/$1.err")" || return 1
 	sed -n 's/^listening //p' "$WORK/$1.out"
 }
 
