@@ -195,6 +195,8 @@ static void the_truth_table_holds(void **state)
 		{SENT | ACKED | RECEIVED | OURS, LA_STATE_TIME_WAIT},
 		{SENT | ACKED | RECEIVED | THEIRS, LA_STATE_CLOSED},
 		{SENT | ACKED | RECEIVED, LA_STATE_CLOSED},
+		{ACKED | RECEIVED | OURS, LA_STATE_TIME_WAIT},
+		{ACKED | RECEIVED, LA_STATE_CLOSED},
 	};
 
 	(void)state;

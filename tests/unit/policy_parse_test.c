@@ -295,19 +295,22 @@ static void more_rules_than_fit_are_refused(void **state)
 	assert_int_equal(policy.rules_count, 0);
 }
 
-static void the_advice_fits_behind_the_longest_file_name(void **state)
+static void the_advice_fits_behind_the_longest_names(void **state)
 {
-	char name[5000];
+	char name[5000], text[512] = "[exit]\n";
 
 	(void)state;
 	for (int c = 1; c < 256; c += 96) {
 		memset(name, c, sizeof(name) - 1);
 		name[sizeof(name) - 1] = '\0';
+		memset(text + 7, c, 400);
+		strcpy(text + 407, " = 1");
 		la_policy_init(&policy);
 		assert_int_equal(
-			la_policy_parse(&policy, name, "[exit]\nx=1", 10, &error), -EINVAL);
-		assert_non_null(strstr(error.text,
-			":2:1: unknown setting \"x\" in [exit]: write match, total or action"));
+			la_policy_parse(&policy, name, text, strlen(text), &error), -EINVAL);
+		assert_non_null(
+			strstr(error.text, "...\" in [exit]: write match, total or action"));
+		assert_non_null(strstr(error.text, ":2:1: unknown setting \""));
 		for (const char *at = error.text; *at; at++)
 			assert_in_range(*at, ' ', '~');
 	}
@@ -354,7 +357,7 @@ int main(void)
 		cmocka_unit_test(a_zero_byte_is_refused_wherever_it_stands),
 		cmocka_unit_test(an_overlong_line_is_refused),
 		cmocka_unit_test(more_rules_than_fit_are_refused),
-		cmocka_unit_test(the_advice_fits_behind_the_longest_file_name),
+		cmocka_unit_test(the_advice_fits_behind_the_longest_names),
 		cmocka_unit_test(shipped_policies_parse),
 	};
 
