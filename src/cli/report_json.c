@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lastack report -J: "lastack.report/1". Times are seconds.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "format.h"
+#include "report.h"
+
+/* Strings of a region may hold anything; jansson takes valid UTF-8 only. */
+static json_t *safe_string(const char *untrusted)
+{
+	char *safe = untrusted ? la_safe(untrusted) : NULL;
+	json_t *string = safe ? json_string(safe) : json_null();
+
+	free(safe);
+	return string;
+}
+
+static json_t *json_stack(struct la_report *report, const struct la_group *group, uint32_t id)
+{
+	json_t *frames = json_array();
+	const struct la_read_stack *stack;
+	struct la_symbols *symbols = la_report_symbols(report, group->region);
+	uint32_t i;
+
+	if (!symbols || !id || id > group->region->stacks_count)
+		return frames;
+	stack = &group->region->stacks[id - 1];
+	for (i = 0; i < stack->depth; i++) {
+		char offset[24], build_id[41] = "";
+		struct la_symbol symbol;
+		uint32_t b;
+
+		la_symbols_find(symbols, &stack->frames[i], &symbol);
+		snprintf(offset, sizeof(offset), "0x%llx", (unsigned long long)symbol.offset);
+		if (stack->frames[i].module) {
+			const struct la_read_module *module = &group->region->modules[stack->frames[i].module - 1];
+
+			for (b = 0; b < module->build_id_bytes && b < 20; b++)
+				snprintf(build_id + b * 2, 3, "%02x", module->build_id[b]);
+		}
+		json_array_append_new(frames,
+			json_pack("{s:o, s:o, s:o, s:i, s:s, s:s}", "function", safe_string(symbol.function), "file",
+				safe_string(symbol.file), "module", safe_string(symbol.module), "line", symbol.line,
+				"offset", offset, "build_id", build_id));
+	}
+	return frames;
+}
+
+static json_t *json_group(struct la_report *report, const struct la_group *group)
+{
+	char id[20], text[LA_TEXT_ADDRESS];
+	json_t *peers = json_array(), *pids = json_array();
+	uint32_t last_pid = 0;
+	size_t i;
+
+	for (i = 0; i < group->count; i++) {
+		const struct la_item *item = report->groups.items[group->first + i];
+
+		json_array_append_new(peers, json_string(la_format_address(text, item->remote, item->remote_port)));
+		if (item->pid != last_pid)
+			json_array_append_new(pids, json_integer(item->pid));
+		last_pid = item->pid;
+	}
+	snprintf(id, sizeof(id), "%012llx", (unsigned long long)(group->id >> 16));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:b, s:I, s:o, s:o, s:o, s:o}", "group", id, "verdict",
+		la_verdict_id(group->verdict), "name", la_verdict_name(group->verdict), "meaning",
+		la_verdict_meaning(group->verdict), "mover", la_verdict_mover(group->verdict), "count",
+		(json_int_t)group->count, "oldest", (double)group->oldest_us / 1e6, "median",
+		(double)group->median_us / 1e6, "ages_are_lower_bounds", group->age_at_least, "unread",
+		(json_int_t)group->unread_bytes, "pids", pids, "peers", peers, "opened_by",
+		json_stack(report, group, group->open_stack), "told_of_eof_by",
+		json_stack(report, group, group->eof_stack));
+}
+
+static const struct {
+	enum la_counter counter;
+	const char *name;
+} counters[] = {
+	{LA_COUNT_OPENED_SERVER, "opened_server"},
+	{LA_COUNT_OPENED_CLIENT, "opened_client"},
+	{LA_COUNT_CLOSED_FIN, "closed_fin"},
+	{LA_COUNT_CLOSED_GRACEFUL, "closed_graceful"},
+	{LA_COUNT_CLOSED_RESET, "closed_reset"},
+	{LA_COUNT_DRAIN_EOF, "drain_delivered"},
+	{LA_COUNT_DRAIN_RESET, "drain_reset_by_peer"},
+	{LA_COUNT_DRAIN_IDLE, "drain_idle"},
+	{LA_COUNT_DRAIN_TOTAL, "drain_total"},
+	{LA_COUNT_DRAIN_BYTES, "drain_limit"},
+	{LA_COUNT_DRAIN_EVICTED, "drain_evicted"},
+	{LA_COUNT_ACTED_LOG, "acted_log"},
+	{LA_COUNT_ACTED_KEEPALIVE, "acted_keepalive"},
+	{LA_COUNT_ACTED_SHUTDOWN, "acted_shutdown"},
+	{LA_COUNT_ACTED_RESET, "acted_reset"},
+	{LA_COUNT_WOULD_LOG, "would_log"},
+	{LA_COUNT_WOULD_KEEPALIVE, "would_keepalive"},
+	{LA_COUNT_WOULD_SHUTDOWN, "would_shutdown"},
+	{LA_COUNT_WOULD_RESET, "would_reset"},
+	{LA_COUNT_ACT_FAILED, "act_failed"},
+	{LA_COUNT_PLAIN_SHARED, "plain_shared"},
+	{LA_COUNT_PLAIN_FULL, "plain_full"},
+	{LA_COUNT_DROPPED, "events_dropped"},
+};
+_Static_assert(sizeof(counters) / sizeof(counters[0]) == LA_COUNT_COUNT - 1,
+	"every counter but the disagreements, which are shown by themselves, has a name");
+
+int la_report_json(struct la_report *report)
+{
+	json_t *groups = json_array(), *totals = json_object(), *root;
+	size_t i;
+	int result;
+
+	for (i = 0; i < report->groups.groups_count; i++)
+		json_array_append_new(groups, json_group(report, &report->groups.groups[i]));
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		json_object_set_new(totals, counters[i].name,
+			json_integer((json_int_t)report->counters[counters[i].counter]));
+	root = json_pack("{s:s, s:f, s:o, s:o, s:I}", "schema", "lastack.report/1", "min_age",
+		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals, "disagreements",
+		(json_int_t)report->disagreements);
+	if (!root)
+		return -1;
+	result = json_dumpf(root, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(root);
+	return result;
+}
