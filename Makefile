@@ -33,7 +33,7 @@ CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf
 
 # Rooms. src/kernel/diag.c and the region's reader need libraries that only the command may use.
 PURE_SRC   := $(wildcard src/table/*.c src/policy/*.c)
-CLI_ONLY   := src/kernel/diag.c src/region/reader.c
+CLI_ONLY   := src/kernel/diag.c $(wildcard src/region/reader*.c)
 SHIM_SRC   := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard src/track/*.c src/enforce/*.c src/shim/*.c)
 CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/cli/*.c)

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a region: thread rows, and connections joined with them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+
+static int compare_rows(const void *left, const void *right)
+{
+	const struct la_reader_row *a = left, *b = right;
+
+	return a->key < b->key ? -1 : a->key > b->key;
+}
+
+static int add_rows(struct la_reader *reader, const struct la_thread_table *table, size_t *room)
+{
+	uint32_t r;
+
+	for (r = 0; r < LA_REGION_ROWS; r++) {
+		const struct la_thread_row *from = &table->rows[r];
+		struct la_reader_row *row;
+
+		if (from->key == 0 || from->key == ~0ull)
+			continue;
+		if (reader->rows_count == *room) {
+			size_t more = *room ? *room * 2 : 1024;
+			struct la_reader_row *rows = realloc(reader->rows, more * sizeof(*rows));
+
+			if (!rows)
+				return -ENOMEM;
+			reader->rows = rows;
+			*room = more;
+		}
+		row = &reader->rows[reader->rows_count++];
+		row->key = from->key;
+		memcpy(row->seen, (const void *)from->seen, sizeof(row->seen));
+		memcpy(row->stack, (const void *)from->stack, sizeof(row->stack));
+	}
+	return 0;
+}
+
+int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy)
+{
+	struct la_thread_table *table = malloc(sizeof(*table));
+	size_t room = 0;
+	uint32_t t, c;
+	int result = table ? 0 : -ENOMEM;
+
+	for (t = 0; t < reader->threads && result == 0; t++) {
+		result = la_reader_entry(reader, LA_REGION_S_THREADS, t, table, sizeof(*table));
+		if (result < 0)
+			break;
+		for (c = 0; c < LA_COUNT_COUNT; c++)
+			copy->counters[c] += table->counters[c];
+		result = add_rows(reader, table, &room);
+	}
+	free(table);
+	if (reader->rows_count)
+		qsort(reader->rows, reader->rows_count, sizeof(*reader->rows), compare_rows);
+	return result;
+}
+
+static void join(const uint64_t instants[LA_SEEN_COUNT], uint32_t generation, uint64_t seen_us[LA_SEEN_COUNT])
+{
+	int s;
+
+	for (s = 0; s < LA_SEEN_COUNT; s++) {
+		uint64_t us = LA_INSTANT_US(instants[s]);
+
+		if (us && LA_INSTANT_TAG(instants[s]) == (uint16_t)generation && (!seen_us[s] || us < seen_us[s]))
+			seen_us[s] = us;
+	}
+}
+
+static void join_stacks(const uint32_t stacks[3], uint32_t most, struct la_read_connection *connection)
+{
+	if (!connection->eof_stack && stacks[0] <= most)
+		connection->eof_stack = stacks[0];
+	if (!connection->shutdown_stack && stacks[1] <= most)
+		connection->shutdown_stack = stacks[1];
+	if (!connection->close_stack && stacks[2] <= most)
+		connection->close_stack = stacks[2];
+}
+
+static void join_rows(const struct la_reader *reader, struct la_read_connection *connection)
+{
+	uint64_t key = (uint64_t)connection->generation << 32 | (connection->index + 1);
+	size_t low = 0, high = reader->rows_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (reader->rows[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < reader->rows_count && reader->rows[low].key == key; low++) {
+		join(reader->rows[low].seen, connection->generation, connection->seen_us);
+		join_stacks(reader->rows[low].stack, reader->stacks, connection);
+	}
+}
+
+/* As la_track_facts() does in the process. */
+static uint32_t facts_of(const uint64_t seen[LA_SEEN_COUNT])
+{
+	uint64_t fin = seen[LA_SEEN_EOF], ours = seen[LA_SEEN_SHUTDOWN];
+	uint32_t facts = 0;
+
+	if (seen[LA_SEEN_PEER_FIN] && (!fin || seen[LA_SEEN_PEER_FIN] < fin))
+		fin = seen[LA_SEEN_PEER_FIN];
+	if (seen[LA_SEEN_CLOSE] && (!ours || seen[LA_SEEN_CLOSE] < ours))
+		ours = seen[LA_SEEN_CLOSE];
+	if (seen[LA_SEEN_ENFORCED] && (!ours || seen[LA_SEEN_ENFORCED] < ours))
+		ours = seen[LA_SEEN_ENFORCED];
+	if (fin)
+		facts |= LA_FACT_FIN_RECEIVED;
+	if (ours || seen[LA_SEEN_OURS_FIRST])
+		facts |= LA_FACT_FIN_SENT;
+	if (seen[LA_SEEN_OURS_FIRST])
+		facts |= LA_FACT_OURS_FIRST;
+	else if (fin && (!ours || fin < ours))
+		facts |= LA_FACT_THEIRS_FIRST;
+	if (seen[LA_SEEN_FIN_ACKED])
+		facts |= LA_FACT_FIN_SENT | LA_FACT_FIN_ACKED;
+	if (seen[LA_SEEN_RESET])
+		facts |= LA_FACT_RESET;
+	return facts;
+}
+
+static uint32_t within(uint32_t id, uint32_t most)
+{
+	return id <= most ? id : 0;
+}
+
+/* False when there is nothing to show. */
+static bool take(const struct la_reader *reader, const struct la_connection_record *record, uint32_t index,
+	struct la_read_connection *connection)
+{
+	uint64_t word = record->word, opened = record->opened;
+
+	memset(connection, 0, sizeof(*connection));
+	connection->index = index;
+	connection->generation = LA_WORD_GEN(word);
+	connection->phase = LA_WORD_PHASE(word);
+	connection->flags = LA_WORD_FLAGS(word);
+	if (connection->phase != LA_PHASE_OPEN && connection->phase != LA_PHASE_DRAINING &&
+		connection->phase != LA_PHASE_CLOSED)
+		return false;
+	connection->holders = record->holders;
+	connection->cookie = record->cookie;
+	if (LA_INSTANT_TAG(opened) == (uint16_t)connection->generation)
+		connection->opened_us = LA_INSTANT_US(opened);
+	join_rows(reader, connection);
+	join((const uint64_t *)record->own, connection->generation, connection->seen_us);
+	join((const uint64_t *)record->folded, connection->generation, connection->seen_us);
+	join_stacks((const uint32_t *)record->stack, reader->stacks, connection);
+	connection->facts = facts_of(connection->seen_us);
+	connection->open_stack = within(record->open_stack, reader->stacks);
+	connection->pid = record->pid <= 0x7fffffff ? record->pid : 0;
+	connection->tid = record->tid <= 0x7fffffff ? record->tid : 0;
+	connection->fd = record->fd;
+	memcpy(connection->local, record->local, 16);
+	memcpy(connection->remote, record->remote, 16);
+	connection->local_port = record->local_port;
+	connection->remote_port = record->remote_port;
+	connection->role = record->role <= LA_ROLE_LISTENER ? record->role : LA_ROLE_UNKNOWN;
+	connection->family = record->family;
+	connection->ending = record->ending < LA_ENDING_COUNT ? record->ending : LA_ENDING_NONE;
+	connection->steps_done = record->steps_done;
+	connection->next_action = record->next_action < LA_ACTION_COUNT ? record->next_action : LA_ACTION_NONE;
+	connection->next_us = record->next_us;
+	connection->drained_bytes = record->drained_bytes;
+	return true;
+}
+
+int la_reader_connections(const struct la_reader *reader, struct la_region_copy *copy)
+{
+	uint32_t i;
+
+	copy->connections = calloc(reader->connections + 1, sizeof(*copy->connections));
+	if (!copy->connections)
+		return -ENOMEM;
+	for (i = 0; i < reader->connections; i++) {
+		struct la_connection_record record;
+		int result = la_reader_entry(reader, LA_REGION_S_CONNECTIONS, i, &record, sizeof(record));
+
+		if (result < 0)
+			return result;
+		if (take(reader, &record, i, &copy->connections[copy->connections_count]))
+			copy->connections_count++;
+	}
+	return 0;
+}
