@@ -5,7 +5,6 @@
  * Records are taken in turn, so that a closed one stays to be seen for as long as there is room: the kernel may still be
  * ending the connection (FIN-WAIT, TIME-WAIT), and the command finds it by its cookie.
  */
-#include <errno.h>
 #include <string.h>
 #include <netinet/tcp.h>
 
@@ -351,7 +350,7 @@ static uint64_t living_holders(struct la_region *region, struct la_connection_re
 		uint32_t pid = atomic_load(&region->processes[i].pid);
 
 		others &= others - 1;
-		if (pid == 0 || la_sys(SYS_kill, pid, 0) == -ESRCH)
+		if (pid == 0 || la_process_is_gone(pid))
 			holders = atomic_fetch_and(&record->holders, ~(1ull << i)) & ~(1ull << i);
 	}
 	return holders;

@@ -47,8 +47,9 @@ uint64_t la_track_my_bit(void)
 	return 1ull << my_process;
 }
 
-static bool is_dead(uint32_t pid)
+bool la_process_is_gone(uint32_t pid)
 {
+	/* A child between its parent's count and its own first instruction has no pid yet, and lives. */
 	return pid != PID_FORKING && la_sys(SYS_kill, pid, 0) == -ESRCH;
 }
 
@@ -105,7 +106,7 @@ static uint32_t claim_process(struct la_region *region, uint32_t pid)
 			struct la_process_record *process = &region->processes[i];
 			uint32_t old = atomic_load(&process->pid);
 
-			if (old && (round == 0 || !is_dead(old)))
+			if (old && (round == 0 || !la_process_is_gone(old)))
 				continue;
 			if (!atomic_compare_exchange_strong(&process->pid, &old, PID_FORKING))
 				continue;
@@ -352,7 +353,7 @@ void la_track_finish(void)
 	for (i = 0; i < LA_REGION_PROCESSES; i++) {
 		uint32_t pid = atomic_load(&region->processes[i].pid);
 
-		if (pid && !is_dead(pid))
+		if (pid && !la_process_is_gone(pid))
 			others++;
 	}
 	if (!others && region_path[0])

@@ -18,6 +18,9 @@ extern _Atomic uint32_t la_forking;
 /* The region, made now if there is none yet. NULL: no tracking (yet). */
 struct la_region *la_region_now(void);
 
+/* Of a process record's pid, not 0: nobody has it any more. */
+bool la_process_is_gone(uint32_t pid);
+
 /* This thread's table, claimed at first use; NULL when there is none to be had. */
 struct la_thread_table *la_rows_mine(uint32_t *number);
 uint32_t la_rows_tid(void);
