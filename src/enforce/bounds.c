@@ -18,6 +18,7 @@
 
 #define SHORTEST_PERIOD_NS (50 * LA_MS_NS)
 #define LONGEST_PERIOD_NS  (5000 * LA_MS_NS)
+#define MAX_PERIOD_NS	   (1000 * LA_MS_NS) /* "never more at once" cannot wait for a look every 5 s */
 enum { LOOKS_PER_LIMIT = 8, SUSPECTS = 4096, FD_LAST = 0x3fffffff };
 
 /* The helper's own memory of a connection, by index. */
@@ -54,13 +55,18 @@ static bool prepare(const struct la_region *region)
 
 	if (watches)
 		return true;
-	for (i = 0; i < la_enforce_config.policy->rules_count; i++)
-		sections_used |= 1u << la_enforce_config.policy->rules[i].section;
 	period_ns = la_policy_shortest_ns(la_enforce_config.policy) / LOOKS_PER_LIMIT;
 	if (period_ns < SHORTEST_PERIOD_NS)
 		period_ns = SHORTEST_PERIOD_NS;
 	if (period_ns > LONGEST_PERIOD_NS)
 		period_ns = LONGEST_PERIOD_NS;
+	for (i = 0; i < la_enforce_config.policy->rules_count; i++) {
+		const struct la_rule *rule = &la_enforce_config.policy->rules[i];
+
+		sections_used |= 1u << rule->section;
+		if (rule->section <= LA_SECTION_LAST_ACK && rule->max && period_ns > MAX_PERIOD_NS)
+			period_ns = MAX_PERIOD_NS;
+	}
 	mapped = la_sys(SYS_mmap, NULL,
 		region->header->sections[LA_REGION_S_CONNECTIONS].count * sizeof(struct watch),
 		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
