@@ -179,6 +179,7 @@ drains_are() {
 	bounded_server <<-'END'
 		[close]
 		action = graceful
+		linger = always
 		drain = 1MiB
 	END
 	run timeout 10 bash -c "exec 5<>/dev/tcp/127.0.0.1/$port; echo 'answer 10' >&5; exec cat /dev/zero >&5"
