@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include <lastack/sys.h>
@@ -37,7 +36,8 @@ struct suspect {
 	struct la_connection_record *record;
 	uint32_t index, generation;
 	int fd;
-	uint64_t idle_ns;
+	uint64_t idle_ns;  /* without progress */
+	uint64_t since_ns; /* when it came into the state */
 	bool acted;
 };
 
@@ -160,6 +160,12 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 	atomic_store(&record->next_action, decision.next);
 }
 
+static bool has_moved(const struct la_progress *before, const struct la_progress *after)
+{
+	return before->bytes_acked != after->bytes_acked || before->bytes_received != after->bytes_received ||
+		before->bytes_sent != after->bytes_sent || before->unread != after->unread;
+}
+
 /* When did the state begin, and when did data last move? */
 static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state, uint64_t now_ns)
 {
@@ -181,7 +187,7 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->state = (uint32_t)state;
 		return;
 	}
-	if (memcmp(&watch->last, &tcp.progress, sizeof(tcp.progress)) != 0) {
+	if (has_moved(&watch->last, &tcp.progress)) {
 		watch->last = tcp.progress;
 		watch->progress_ns = now_ns;
 	}
@@ -236,11 +242,12 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		.index = index,
 		.generation = generation,
 		.fd = fd,
-		.idle_ns = now_ns - watch->progress_ns};
+		.idle_ns = now_ns - watch->progress_ns,
+		.since_ns = watch->since_ns};
 	decide(suspect, now_ns);
 }
 
-/* `max`: never more at once, the one without progress for longest goes first. One that still moves is no leak. */
+/* `max`: never more at once, the one longest in the state goes first. One that still moves is no leak. */
 static void enforce_max(const struct la_rule *rule)
 {
 	struct suspect *oldest;
@@ -252,7 +259,7 @@ static void enforce_max(const struct la_rule *rule)
 		oldest = NULL;
 		for (i = 0; i < suspects_count; i++)
 			if (suspects[i].rule == rule && !suspects[i].acted && suspects[i].idle_ns >= period_ns &&
-				(!oldest || suspects[i].idle_ns > oldest->idle_ns))
+				(!oldest || suspects[i].since_ns < oldest->since_ns))
 				oldest = &suspects[i];
 		if (!oldest)
 			return;

@@ -160,6 +160,7 @@ drains_are() {
 	bounded_server <<-'END'
 		[close]
 		action = graceful
+		linger = always
 		idle = 30s
 		max = 2
 	END
