@@ -75,6 +75,7 @@ leak_server
 leak_clients
 wait_until 4 stuck_are "$LEAK_CLIENTS"
 say "10 clients ask for an upgrade, get their answer, and hang up."
+wait_until 5 leaks_are "$LEAK_CLIENTS" # none is reported in its first second
 show list 'state close-wait'
 show report
 seen=$(connections 'map(select(.state == "CLOSE-WAIT" and .verdict == "L1")) | length')

@@ -29,7 +29,7 @@ pool() {
 	[ "$(connections 'map(.eof) | unique | join(" ")')" = unread ]
 	[ "$(connections 'map(.unread) | unique | join(" ")')" = 0 ]
 	[ "$(connections 'map(.peer) | unique | join(" ")')" = "127.0.0.1:$port" ]
-	run -1 lastack list "eof unread and dport = :$port"
+	run -0 lastack list "eof unread and dport = :$port"
 	[ "$(grep -c L2 <<<"$output")" -eq 5 ]
 	sockets_are 5 state close-wait "dport = :$port"
 }

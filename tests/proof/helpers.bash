@@ -238,6 +238,11 @@ still_serves() { # PORT
 	[[ $("${network[@]}" curl -sS --max-time 5 "http://127.0.0.1:$1/") == "still serving" ]]
 }
 
+# The connections that report groups.
+leaks_are() {
+	[ "$(lastack report -J | jq '[.groups[].count] | add')" = "$1" ]
+}
+
 # ---- scenario: gunicorn answers an upload that nobody reads ----------------------------------------------------------------
 
 UPLOADS=20

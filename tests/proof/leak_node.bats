@@ -32,7 +32,7 @@ teardown() {
 	[ "$(connections 'map(.role) | unique | join(" ")')" = server ]
 	[ "$(connections 'map(.pid) | unique | join(" ")')" = "${pid_of[node]}" ]
 	[ "$(connections 'map(.local) | unique | join(" ")')" = "127.0.0.1:$leak_port" ]
-	run -1 lastack list 'state close-wait'
+	run -0 lastack list 'state close-wait'
 	[ "$(grep -c 'CLOSE-WAIT.*L1' <<<"$output")" -eq 10 ]
 	stays 3 stuck_are 10 # longer than the bounds of the next tests
 	still_serves "$leak_port"
@@ -44,6 +44,7 @@ teardown() {
 	leak_server
 	leak_clients
 	wait_until 5 stuck_are 10
+	wait_until 5 leaks_are 10 # none is reported in its first second
 	run -1 lastack report
 	[[ $output == *L1* ]]
 	run -1 lastack report -J
