@@ -9,6 +9,7 @@
 #include <execinfo.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "internal.h"
 
@@ -23,23 +24,34 @@ void la_stack_prime(void)
 		backtrace(frames, 2);
 }
 
-/* The build-id, from the program headers in memory. */
-static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20])
+/* The program headers in memory. 0 when they cannot be found. */
+static int find_headers(const struct dl_find_object *found, const ElfW(Phdr) **headers)
 {
 	const ElfW(Ehdr) *elf = found->dlfo_map_start;
-	uintptr_t base = (uintptr_t)found->dlfo_link_map->l_addr;
-	const ElfW(Phdr) *header;
-	int i;
 
+	if (!*found->dlfo_link_map->l_name) {
+		/* The program itself. One with gaps between its segments (Node) is found by segment, without its ELF header. */
+		*headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+		return *headers ? (int)getauxval(AT_PHNUM) : 0;
+	}
 	if (memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 || elf->e_phentsize != sizeof(ElfW(Phdr)) ||
 		elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > 4096)
 		return 0;
-	header = (const void *)((const char *)elf + elf->e_phoff);
-	for (i = 0; i < elf->e_phnum; i++) {
-		const char *at = (const char *)(base + header[i].p_vaddr), *end = at + header[i].p_memsz;
+	*headers = (const void *)((const char *)elf + elf->e_phoff);
+	return elf->e_phnum;
+}
 
-		if (header[i].p_type != PT_NOTE || at < (const char *)found->dlfo_map_start ||
-			end > (const char *)found->dlfo_map_end)
+static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20])
+{
+	const ElfW(Phdr) *headers = NULL;
+	int count = find_headers(found, &headers), i;
+
+	for (i = 0; i < count; i++) {
+		const char *at = (const char *)((uintptr_t)found->dlfo_link_map->l_addr + headers[i].p_vaddr);
+		const char *end = at + headers[i].p_memsz;
+
+		/* Notes that lie in no loaded segment have no address. */
+		if (headers[i].p_type != PT_NOTE || headers[i].p_vaddr == 0)
 			continue;
 		while (at + sizeof(ElfW(Nhdr)) <= end) {
 			const ElfW(Nhdr) *note = (const void *)at;
