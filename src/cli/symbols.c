@@ -65,7 +65,9 @@ static void open_module(struct module *module, const struct la_read_module *reco
 	dwfl_report_begin(module->dwfl);
 	module->found = dwfl_report_offline(module->dwfl, "", recorded->path, -1);
 	dwfl_report_end(module->dwfl, NULL, NULL);
-	if (module->found && (!is_the_same(module->found, recorded) || !dwfl_module_getelf(module->found, &module->bias)))
+	/* The file first: only then does libdwfl know its build-id. */
+	if (module->found &&
+		(!dwfl_module_getelf(module->found, &module->bias) || !is_the_same(module->found, recorded)))
 		module->found = NULL;
 }
 
