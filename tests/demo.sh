@@ -35,7 +35,6 @@ show() {
 	done
 	printf '\n  %s%s%s\n' "$bold" "$line" "$plain"
 	lastack "$@" 2>&1 | sed 's/^/  | /' || [ "${PIPESTATUS[0]}" -eq 1 ] # 1: it found something
-	echo
 }
 
 seconds_since() { # start, in microseconds
@@ -43,19 +42,21 @@ seconds_since() { # start, in microseconds
 	echo "$((tenths / 10)).$((tenths % 10))"
 }
 
-# Every client that hung up, 4 s later. Sets stuck_now and serves.
+# What became of the clients that hung up, within 4 s. Sets stuck_now and serves.
 leak_outcome() {
 	local started=${EPOCHREALTIME/./}
 	say "10 clients ask for an upgrade, get their answer, and hang up."
 	if wait_until 4 stuck_are 0; then
-		say "All are gone from CLOSE-WAIT after $(seconds_since "$started") s."
+		say "$(seconds_since "$started") s later none of them is in CLOSE-WAIT, as ss counts."
+	else
+		say "4 s later $(stuck) of $LEAK_CLIENTS are in CLOSE-WAIT, as ss counts."
 	fi
 	stuck_now=$(stuck)
 	serves=no
 	if still_serves "$leak_port"; then
 		serves=yes
 	fi
-	say "In CLOSE-WAIT 4 s later, as ss counts: $stuck_now of $LEAK_CLIENTS. Still serves: $serves. Its own log: $(wc -l <"$WORK/node.err") lines."
+	say "The server still serves: $serves. Lines in its own log: $(wc -l <"$WORK/node.err")."
 }
 
 title "1. A leak: a Node server whose 'upgrade' handler forgets the socket (tests/apps/node_upgrade.js)"
@@ -143,7 +144,7 @@ row() {
 	printf '  %-58s %17s %17s\n' "$@"
 }
 row '' 'without lastack' 'with lastack'
-row 'Node: clients stuck in CLOSE-WAIT after 4 s' "$leak_without of $LEAK_CLIENTS" "$leak_with of $LEAK_CLIENTS"
+row 'Node: clients in CLOSE-WAIT 4 s after they hung up' "$leak_without of $LEAK_CLIENTS" "$leak_with of $LEAK_CLIENTS"
 row 'Node: leaked connections seen and explained (L1)' '-' "$seen of $LEAK_CLIENTS"
 row 'gunicorn: responses complete' "$upload_without of $UPLOADS" "$upload_with of $UPLOADS"
 row 'gunicorn: RSTs sent by the server' "$resets_without" "$resets_with"

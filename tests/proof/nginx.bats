@@ -22,6 +22,18 @@ load() {
 	[[ $output != *"Non-2xx"* ]]
 }
 
+@test "nginx: a connection of a worker, which is another user than its master, is listed" {
+	nginx_folder
+	use observe
+	nginx_server nginx
+	exec {socket}<>"/dev/tcp/127.0.0.1/$nginx_port"
+	printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' >&"$socket"
+	read -r -t 5 line <&"$socket"
+	[[ $line == "HTTP/1.1 200 OK"* ]]
+	shown=$(connections "map(select(.local == \"127.0.0.1:$nginx_port\" and .state == \"ESTABLISHED\")) | .[].pid")
+	[ "$(ps -o ppid= -p "$shown" | tr -d ' ')" = "${pid_of[nginx]}" ]
+}
+
 @test "nginx under wrk, keep-alive then close: no error, no log line, no lingering descriptor" {
 	nginx_folder
 	use graceful-close bounded-close-wait
