@@ -136,7 +136,7 @@ uninstall: ## remove what install put there
 	$(Q)rm -rf $(DESTDIR)$(DATADIR)/policies
 
 clean: ## remove what was built
-	$(Q)rm -rf build build-asan build-tsan build-clang
+	$(Q)rm -rf build build-asan build-tsan build-clang build-lint-gcc
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the tests and count them. `run.sh`: all; `run.sh unit`; `run.sh FILE.bats...`. Last line: N passed, N failed, N skipped.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build}
 export BUILD
 log=$(mktemp -d)

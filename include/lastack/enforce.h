@@ -20,8 +20,8 @@
 
 struct la_enforce_settings {
 	const struct la_policy *policy; /* must stay valid and unchanged */
-	const char *exe;		/* base name of the program */
-	const char *log;		/* LASTACK_LOG: a file, "syslog", "stderr", "none" or NULL */
+	const char *exe;                /* base name of the program */
+	const char *log; /* LASTACK_LOG: a file, "syslog", "stderr", "none" or NULL */
 };
 /* Once, by the constructor. 0, or -errno when the log cannot be written (all else works). */
 int la_enforce_start(const struct la_enforce_settings *settings);

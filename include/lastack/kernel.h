@@ -17,19 +17,19 @@
 struct la_names {
 	uint8_t family; /* 4 or 6, as the socket's own; an IPv4-mapped peer of an IPv6 socket is 6 */
 	uint16_t local_port, remote_port; /* host order; remote 0 when not connected */
-	uint8_t local[16], remote[16];	  /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t local[16], remote[16];    /* IPv4 as ::ffff:a.b.c.d */
 };
 
 /* What changes when a connection makes progress in either direction. */
 struct la_progress {
-	uint64_t bytes_acked;	 /* output the peer has acknowledged */
+	uint64_t bytes_acked;    /* output the peer has acknowledged */
 	uint64_t bytes_received; /* input that arrived */
 	uint64_t bytes_sent;
 	uint32_t unread; /* bytes in the receive queue */
 };
 
 struct la_tcp {
-	uint32_t state; /* the kernel's number, 1..12; 7 also for TIME-WAIT */
+	uint32_t state;   /* the kernel's number, 1..12; 7 also for TIME-WAIT */
 	uint32_t unacked; /* segments in flight, the FIN included */
 	uint32_t notsent_bytes;
 	uint32_t last_data_sent_ms, last_data_received_ms, last_ack_received_ms;
@@ -48,7 +48,8 @@ int la_kernel_unread(int fd);
 /* Bytes of output, the FIN counted as one, that the peer's kernel has not acknowledged; >= 0 or -errno. */
 int la_kernel_unacked(int fd);
 /* A sockaddr as it came from the kernel -> address as in struct la_names and port; false when not an IP address. */
-bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16], uint16_t *port, uint8_t *family);
+bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16],
+	uint16_t *port, uint8_t *family);
 
 /*
  * CLOCK_MONOTONIC; the same clock in all processes of a boot. By system call until la_kernel_use_clock() hands over the C
@@ -67,7 +68,8 @@ struct la_diag_socket {
 	uint64_t cookie;
 	uint32_t state; /* kernel's number: FIN-WAIT-2 orphans and TIME-WAIT have their own here */
 	uint32_t inode; /* 0: no descriptor holds it (orphan, TIME-WAIT, or still in a backlog) */
-	uint32_t receive_queue; /* CLOSE-WAIT: N unread bytes read N+1, FIN only 1, EOF already read 0 */
+	uint32_t
+		receive_queue; /* CLOSE-WAIT: N unread bytes read N+1, FIN only 1, EOF already read 0 */
 	uint32_t send_queue;
 	uint32_t timer, expires_ms;
 	bool has_info;
@@ -79,6 +81,7 @@ struct la_diag_socket {
  * All TCP sockets (IPv4, IPv6) of this network namespace whose state is in `states` (bit n: kernel state n; ~0u: all).
  * Calls `each` for every one; it returns false to stop. Returns 0 or -errno.
  */
-int la_diag_each(uint32_t states, bool (*each)(const struct la_diag_socket *socket, void *context), void *context);
+int la_diag_each(uint32_t states, bool (*each)(const struct la_diag_socket *socket, void *context),
+	void *context);
 
 #endif

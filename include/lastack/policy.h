@@ -18,14 +18,22 @@
 enum {
 	LA_POLICY_RULES = 64,
 	LA_POLICY_STEPS = 8,
-	LA_POLICY_NAME = 32, /* with its NUL; letters, digits, "-", "_" and "." */
-	LA_POLICY_EXE = 32,  /* with its NUL */
+	LA_POLICY_NAME = 32,   /* with its NUL; letters, digits, "-", "_" and "." */
+	LA_POLICY_EXE = 32,    /* with its NUL */
 	LA_POLICY_LINE = 1024, /* longest line of a file, in bytes */
 };
 
 /* Actions of a bounded state, mildest first: "the strongest listed" compares these. */
-enum la_action { LA_ACTION_NONE, LA_ACTION_LOG, LA_ACTION_KEEPALIVE, LA_ACTION_SHUTDOWN, LA_ACTION_RESET, LA_ACTION_COUNT };
-const char *la_action_name(enum la_action action); /* as written in a policy; "none", "?" out of range */
+enum la_action {
+	LA_ACTION_NONE,
+	LA_ACTION_LOG,
+	LA_ACTION_KEEPALIVE,
+	LA_ACTION_SHUTDOWN,
+	LA_ACTION_RESET,
+	LA_ACTION_COUNT
+};
+const char *la_action_name(
+	enum la_action action); /* as written in a policy; "none", "?" out of range */
 
 /* What a section governs. The first five are bounded states. */
 enum la_section {
@@ -43,8 +51,17 @@ const char *la_section_name(enum la_section section); /* "close-wait" */
 /* The section that bounds a state; LA_SECTION_COUNT where none does. */
 enum la_section la_section_of_state(enum la_state state);
 
-enum la_role { LA_ROLE_UNKNOWN, LA_ROLE_SERVER, LA_ROLE_CLIENT, LA_ROLE_LISTENER };	/* server: accepted; client: connected */
-enum la_eof { LA_EOF_NONE, LA_EOF_UNREAD, LA_EOF_READ }; /* has the application been told of the peer's FIN? */
+enum la_role {
+	LA_ROLE_UNKNOWN,
+	LA_ROLE_SERVER,
+	LA_ROLE_CLIENT,
+	LA_ROLE_LISTENER
+}; /* server: accepted; client: connected */
+enum la_eof {
+	LA_EOF_NONE,
+	LA_EOF_UNREAD,
+	LA_EOF_READ
+};                                       /* has the application been told of the peer's FIN? */
 const char *la_role_name(uint32_t role); /* "server", "client", "listener", "?" */
 
 enum la_match_field {
@@ -59,8 +76,9 @@ enum la_match_field {
 };
 
 struct la_prefix {
-	uint8_t address[16]; /* IPv4 as ::ffff:a.b.c.d, so that a mapped peer matches an IPv4 rule */
-	uint32_t bits;	     /* 0..128 over all 16 bytes; so ::/0 matches IPv4 too, 0.0.0.0/0 only IPv4 */
+	uint8_t address
+		[16];  /* IPv4 as ::ffff:a.b.c.d, so that a mapped peer matches an IPv4 rule */
+	uint32_t bits; /* 0..128 over all 16 bytes; so ::/0 matches IPv4 too, 0.0.0.0/0 only IPv4 */
 };
 
 struct la_match {
@@ -86,13 +104,13 @@ enum la_reset_action { LA_RESET_ALLOW, LA_RESET_REFUSE };
 
 /* One section of a file. Only the fields of its kind are meaningful. */
 struct la_rule {
-	uint32_t section; /* enum la_section */
-	uint32_t line;	  /* of its header in its file, from 1 */
+	uint32_t section;          /* enum la_section */
+	uint32_t line;             /* of its header in its file, from 1 */
 	char name[LA_POLICY_NAME]; /* second word of the header, "" for the unnamed one */
 	struct la_match match;
 	/* bounded states */
 	uint32_t steps_count; /* sorted by after_ns, strictly rising */
-	uint32_t max;	      /* 0: no maximum. Also of [close]: draining at once */
+	uint32_t max;         /* 0: no maximum. Also of [close]: draining at once */
 	uint32_t reserved;
 	struct la_bound_step steps[LA_POLICY_STEPS];
 	/* close, exit, reset */
@@ -106,16 +124,17 @@ _Static_assert(sizeof(struct la_rule) == 304, "the region holds rules: no paddin
 #define LA_CLOSE_IDLE_NS     (5ull * 1000 * 1000 * 1000)
 #define LA_CLOSE_TOTAL_NS    (30ull * 1000 * 1000 * 1000)
 #define LA_CLOSE_DRAIN_BYTES (16ull << 20)
-#define LA_CLOSE_MAX	     1024u
+#define LA_CLOSE_MAX         1024u
 #define LA_EXIT_TOTAL_NS     (10ull * 1000 * 1000 * 1000)
 
 struct la_policy {
 	uint32_t rules_count;
 	uint32_t observe; /* 1: decide, count and show, but act on nothing (LASTACK_MODE=observe) */
-	char name[64];	  /* what LASTACK_POLICY said, cut to fit, without control characters */
+	char name[64];    /* what LASTACK_POLICY said, cut to fit, without control characters */
 	struct la_rule rules[LA_POLICY_RULES]; /* in the order in which they are tried */
 };
-_Static_assert(sizeof(struct la_policy) == 72 + LA_POLICY_RULES * sizeof(struct la_rule), "no padding");
+_Static_assert(
+	sizeof(struct la_policy) == 72 + LA_POLICY_RULES * sizeof(struct la_rule), "no padding");
 
 /* "FILE:LINE: sentence" or "FILE:LINE:COLUMN: sentence", without a newline, saying what to write instead. */
 struct la_policy_error {
@@ -170,8 +189,8 @@ struct la_view {
 bool la_match_holds(const struct la_match *match, const struct la_view *view);
 
 /* The first rule of `section` whose match holds, or NULL. */
-const struct la_rule *la_policy_find(const struct la_policy *policy, enum la_section section,
-	const struct la_view *view);
+const struct la_rule *la_policy_find(
+	const struct la_policy *policy, enum la_section section, const struct la_view *view);
 
 /* True when the policy has any rule for a bounded state / any [close] rule with action = graceful. */
 bool la_policy_bounds_anything(const struct la_policy *policy);
@@ -180,10 +199,11 @@ bool la_policy_closes_gracefully(const struct la_policy *policy);
 uint64_t la_policy_shortest_ns(const struct la_policy *policy);
 
 struct la_decision {
-	uint32_t action;   /* enum la_action: due now, LA_ACTION_NONE when nothing is */
-	uint32_t step;	   /* index in rule->steps of that action: steps_done is step + 1 once it was taken. When none is
+	uint32_t action; /* enum la_action: due now, LA_ACTION_NONE when nothing is */
+	uint32_t
+		step; /* index in rule->steps of that action: steps_done is step + 1 once it was taken. When none is
 			      due that of the next one, or steps_count behind the last */
-	uint32_t next;	   /* enum la_action: what comes next (LA_ACTION_NONE: nothing more) */
+	uint32_t next;       /* enum la_action: what comes next (LA_ACTION_NONE: nothing more) */
 	uint64_t next_in_ns; /* time until `next`; 0 when next is NONE */
 };
 /*
@@ -191,7 +211,8 @@ struct la_decision {
  * `steps_done` steps were already taken. When several are overdue the strongest of them is the one due (of equals the last),
  * and the milder ones before it are passed over.
  */
-struct la_decision la_policy_decide(const struct la_rule *rule, uint64_t idle_ns, uint32_t steps_done);
+struct la_decision la_policy_decide(
+	const struct la_rule *rule, uint64_t idle_ns, uint32_t steps_done);
 
 /* The strongest action that `rule` lists, LA_ACTION_NONE without steps: what is done to the oldest beyond `max`. */
 enum la_action la_rule_strongest(const struct la_rule *rule);

@@ -22,7 +22,7 @@
 #include <lastack/policy.h>
 #include <lastack/table.h>
 
-#define LA_REGION_MAGIC	  0x314b434154534c01ull /* "\1LSTACK1" */
+#define LA_REGION_MAGIC   0x314b434154534c01ull /* "\1LSTACK1" */
 #define LA_REGION_VERSION 1u
 
 enum {
@@ -41,14 +41,14 @@ enum {
  * no instant, not seen. Joining rows is a minimum over the instants that are there.
  */
 enum la_seen {
-	LA_SEEN_EOF,	     /* a read handed the peer's FIN to the application */
-	LA_SEEN_PEER_FIN,    /* the kernel said that the peer's FIN is here */
-	LA_SEEN_SHUTDOWN,    /* the application shut down its writing side */
-	LA_SEEN_CLOSE,	     /* the last close of this process */
-	LA_SEEN_RESET,	     /* a call failed with ECONNRESET, or EPIPE without our shutdown; or the kernel said CLOSE */
-	LA_SEEN_OURS_FIRST,  /* the kernel said FIN-WAIT-1/2, CLOSING or TIME-WAIT: our FIN came first */
-	LA_SEEN_FIN_ACKED,   /* the kernel said FIN-WAIT-2, TIME-WAIT */
-	LA_SEEN_ENFORCED,    /* lastack ended it: FIN, RST or a drain by policy */
+	LA_SEEN_EOF,      /* a read handed the peer's FIN to the application */
+	LA_SEEN_PEER_FIN, /* the kernel said that the peer's FIN is here */
+	LA_SEEN_SHUTDOWN, /* the application shut down its writing side */
+	LA_SEEN_CLOSE,    /* the last close of this process */
+	LA_SEEN_RESET, /* a call failed with ECONNRESET, or EPIPE without our shutdown; or the kernel said CLOSE */
+	LA_SEEN_OURS_FIRST, /* the kernel said FIN-WAIT-1/2, CLOSING or TIME-WAIT: our FIN came first */
+	LA_SEEN_FIN_ACKED, /* the kernel said FIN-WAIT-2, TIME-WAIT */
+	LA_SEEN_ENFORCED,  /* lastack ended it: FIN, RST or a drain by policy */
 	LA_SEEN_COUNT
 };
 
@@ -58,8 +58,8 @@ enum la_seen {
  * compare-and-swap from {generation, 0}: a late writer of an older connection cannot hit its successor.
  */
 typedef _Atomic uint64_t la_instant;
-#define LA_INSTANT_US(value)	  ((value) & ((1ull << 48) - 1))
-#define LA_INSTANT_TAG(value)	  ((uint16_t)((value) >> 48))
+#define LA_INSTANT_US(value)     ((value) & ((1ull << 48) - 1))
+#define LA_INSTANT_TAG(value)    ((uint16_t)((value) >> 48))
 #define LA_INSTANT_MAKE(gen, us) (((uint64_t)(uint16_t)(gen) << 48) | ((us) & ((1ull << 48) - 1)))
 
 enum la_section_id {
@@ -80,10 +80,10 @@ struct la_region_section {
 enum la_counter {
 	LA_COUNT_OPENED_SERVER,
 	LA_COUNT_OPENED_CLIENT,
-	LA_COUNT_CLOSED_FIN,	  /* last close that sent a FIN */
+	LA_COUNT_CLOSED_FIN,      /* last close that sent a FIN */
 	LA_COUNT_CLOSED_GRACEFUL, /* last close taken over by a drain */
-	LA_COUNT_CLOSED_RESET,	  /* last close that made the kernel send an RST (unread data, SO_LINGER {1,0}) */
-	LA_COUNT_DRAIN_EOF,	  /* drains by how they ended */
+	LA_COUNT_CLOSED_RESET, /* last close that made the kernel send an RST (unread data, SO_LINGER {1,0}) */
+	LA_COUNT_DRAIN_EOF, /* drains by how they ended */
 	LA_COUNT_DRAIN_RESET,
 	LA_COUNT_DRAIN_IDLE,
 	LA_COUNT_DRAIN_TOTAL,
@@ -97,11 +97,11 @@ enum la_counter {
 	LA_COUNT_WOULD_KEEPALIVE,
 	LA_COUNT_WOULD_SHUTDOWN,
 	LA_COUNT_WOULD_RESET,
-	LA_COUNT_ACT_FAILED,	/* the socket changed under the decision, or the call failed */
-	LA_COUNT_PLAIN_SHARED,	/* a graceful close given up because someone else may hold the connection */
-	LA_COUNT_PLAIN_FULL,	/* given up: too many drains, no descriptor number, no helper */
+	LA_COUNT_ACT_FAILED, /* the socket changed under the decision, or the call failed */
+	LA_COUNT_PLAIN_SHARED, /* a graceful close given up because someone else may hold the connection */
+	LA_COUNT_PLAIN_FULL,    /* given up: too many drains, no descriptor number, no helper */
 	LA_COUNT_DISAGREEMENTS, /* a hook's fact that the kernel contradicted */
-	LA_COUNT_DROPPED,	/* an event that found no room in a table */
+	LA_COUNT_DROPPED,       /* an event that found no room in a table */
 	LA_COUNT_COUNT
 };
 
@@ -110,8 +110,9 @@ struct la_region_header {
 	uint32_t version;
 	uint32_t header_bytes; /* sizeof(struct la_region_header) of the writer */
 	uint64_t size_bytes;   /* of the file */
-	uint8_t boot_id[16];   /* of /proc/sys/kernel/random/boot_id: instants of another boot mean nothing */
-	uint64_t created_us;   /* CLOCK_MONOTONIC */
+	uint8_t boot_id
+		[16]; /* of /proc/sys/kernel/random/boot_id: instants of another boot mean nothing */
+	uint64_t created_us; /* CLOCK_MONOTONIC */
 	uint32_t creator_pid;
 	uint32_t counters_count;
 	struct la_region_section sections[LA_REGION_S_COUNT];
@@ -127,7 +128,8 @@ struct la_region_header {
 enum la_process_flag {
 	LA_PROCESS_PASSIVE = 1u << 0, /* seccomp: the shim stands aside */
 	LA_PROCESS_HELPER = 1u << 1,  /* the helper has been started */
-	LA_PROCESS_FAMILY_UNKNOWN = 1u << 2, /* forked past our sight: everything inherited is shared */
+	LA_PROCESS_FAMILY_UNKNOWN =
+		1u << 2, /* forked past our sight: everything inherited is shared */
 };
 
 struct la_process_record {
@@ -135,14 +137,15 @@ struct la_process_record {
 	_Atomic uint32_t flags;
 	_Atomic uint64_t started_us; /* CLOCK_MONOTONIC when it joined the region */
 	_Atomic uint64_t helper_us;  /* last turn of the helper, 0: none yet */
-	uint64_t start_ticks;	     /* field 22 of /proc/PID/stat, against pid reuse; 0: not known */
-	char exe[64];		     /* base name, NUL-terminated */
+	uint64_t start_ticks; /* field 22 of /proc/PID/stat, against pid reuse; 0: not known */
+	char exe[64];         /* base name, NUL-terminated */
 	char reserved[160];
 };
 
 /* Row of a thread about a connection that another thread opened. Written by its thread only; key is written last. */
 struct la_thread_row {
-	_Atomic uint64_t key; /* generation << 32 | connection index + 1; 0: free. A row of an ended generation is free too */
+	_Atomic uint64_t
+		key; /* generation << 32 | connection index + 1; 0: free. A row of an ended generation is free too */
 	la_instant seen[LA_SEEN_COUNT];
 	_Atomic uint32_t stack[3]; /* stack id + 1 of: eof, shutdown, close */
 	uint32_t reserved;
@@ -150,33 +153,37 @@ struct la_thread_row {
 };
 
 struct la_thread_table {
-	_Atomic uint64_t owner; /* process index + 1 << 32 | tid; 0: free for the next thread, rows stay valid */
+	_Atomic uint64_t
+		owner; /* process index + 1 << 32 | tid; 0: free for the next thread, rows stay valid */
 	_Atomic uint64_t counters[LA_COUNT_COUNT];
 	uint8_t reserved[1024 - 8 - 8 * LA_COUNT_COUNT];
 	struct la_thread_row rows[LA_REGION_ROWS];
 };
 
 enum la_phase {
-	LA_PHASE_FREE,	  /* never used, or given back */
-	LA_PHASE_OPENING, /* being filled: readers skip it */
-	LA_PHASE_OPEN,	  /* the application holds it */
+	LA_PHASE_FREE,     /* never used, or given back */
+	LA_PHASE_OPENING,  /* being filled: readers skip it */
+	LA_PHASE_OPEN,     /* the application holds it */
 	LA_PHASE_DRAINING, /* the application closed it, lastack drains it */
-	LA_PHASE_CLOSED,  /* closed; the kernel may still be ending it. Stays until the entry is needed again */
+	LA_PHASE_CLOSED, /* closed; the kernel may still be ending it. Stays until the entry is needed again */
 };
 
 enum la_connection_flag {
-	LA_CONNECTION_CONNECTING = 1u << 0, /* connect() is under way: not yet established when last seen */
-	LA_CONNECTION_UNREAD_AT_CLOSE = 1u << 1, /* closed with unread data: the peer got an RST (L7) */
-	LA_CONNECTION_LINGER_RESET = 1u << 2,	 /* SO_LINGER {1,0} was set: the application asked for an RST */
-	LA_CONNECTION_LINGER_TIMED = 1u << 3,	 /* SO_LINGER {1,n} was set */
+	LA_CONNECTION_CONNECTING =
+		1u << 0, /* connect() is under way: not yet established when last seen */
+	LA_CONNECTION_UNREAD_AT_CLOSE =
+		1u << 1, /* closed with unread data: the peer got an RST (L7) */
+	LA_CONNECTION_LINGER_RESET =
+		1u << 2, /* SO_LINGER {1,0} was set: the application asked for an RST */
+	LA_CONNECTION_LINGER_TIMED = 1u << 3, /* SO_LINGER {1,n} was set */
 };
 
 /* How a connection's drain or the last action on it ended; for people. */
 enum la_ending {
 	LA_ENDING_NONE,
-	LA_ENDING_EOF,	   /* drained to the peer's FIN: nothing was lost */
-	LA_ENDING_RESET,   /* the peer reset it */
-	LA_ENDING_IDLE,	   /* bounds */
+	LA_ENDING_EOF,   /* drained to the peer's FIN: nothing was lost */
+	LA_ENDING_RESET, /* the peer reset it */
+	LA_ENDING_IDLE,  /* bounds */
 	LA_ENDING_TOTAL,
 	LA_ENDING_BYTES,
 	LA_ENDING_EVICTED,
@@ -185,45 +192,51 @@ enum la_ending {
 
 /* 256 bytes, four cache lines: word and names; the owner's row; folded rows; addresses. */
 struct la_connection_record {
-	_Atomic uint64_t word;	  /* generation << 32 | enum la_phase << 24 | enum la_connection_flag */
-	_Atomic uint64_t holders; /* bit i: process i of the region holds it; bit 63: someone unknown may */
-	_Atomic uint64_t cookie;  /* SO_COOKIE, 0 until asked for */
-	_Atomic uint64_t opened;  /* an instant */
-	_Atomic uint32_t owner;	  /* thread table index + 1 of the opener, who writes row `own` */
+	_Atomic uint64_t
+		word; /* generation << 32 | enum la_phase << 24 | enum la_connection_flag */
+	_Atomic uint64_t
+		holders; /* bit i: process i of the region holds it; bit 63: someone unknown may */
+	_Atomic uint64_t cookie; /* SO_COOKIE, 0 until asked for */
+	_Atomic uint64_t opened; /* an instant */
+	_Atomic uint32_t owner;  /* thread table index + 1 of the opener, who writes row `own` */
 	_Atomic uint32_t open_stack; /* stack id + 1; 0: none */
 	_Atomic uint32_t stack[3];   /* of the owner's row: eof, shutdown, close */
-	_Atomic uint32_t pid;	     /* process that opened it, or used it last */
-	_Atomic int32_t fd;	     /* its number there, -1 when closed */
-	_Atomic uint32_t tid;	     /* thread that opened it */
+	_Atomic uint32_t pid;        /* process that opened it, or used it last */
+	_Atomic int32_t fd;          /* its number there, -1 when closed */
+	_Atomic uint32_t tid;        /* thread that opened it */
 
-	la_instant own[LA_SEEN_COUNT];	  /* the owner's row */
-	la_instant folded[LA_SEEN_COUNT]; /* rows that had to leave a thread table, and what the helper saw */
+	la_instant own[LA_SEEN_COUNT]; /* the owner's row */
+	la_instant folded
+		[LA_SEEN_COUNT]; /* rows that had to leave a thread table, and what the helper saw */
 
-	uint8_t local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t local[16], remote[16];    /* IPv4 as ::ffff:a.b.c.d */
 	uint16_t local_port, remote_port; /* host order */
-	uint8_t role; /* enum la_role */
-	uint8_t family; /* 4 or 6 */
-	_Atomic uint8_t ending; /* enum la_ending */
-	_Atomic uint8_t steps_done; /* policy steps taken in the present state */
-	_Atomic uint32_t next_action; /* enum la_action: what the policy would do next, by the helper */
+	uint8_t role;                     /* enum la_role */
+	uint8_t family;                   /* 4 or 6 */
+	_Atomic uint8_t ending;           /* enum la_ending */
+	_Atomic uint8_t steps_done;       /* policy steps taken in the present state */
+	_Atomic uint32_t
+		next_action; /* enum la_action: what the policy would do next, by the helper */
 	_Atomic uint32_t listener_cookie_low;
 	_Atomic uint64_t next_us; /* when (CLOCK_MONOTONIC), 0: nothing */
 	_Atomic uint64_t drained_bytes;
 };
 
-#define LA_WORD_MAKE(gen, phase, flags) (((uint64_t)(gen) << 32) | ((uint64_t)(phase) << 24) | ((flags) & 0xffffffu))
-#define LA_WORD_GEN(word)		((uint32_t)((word) >> 32))
-#define LA_WORD_PHASE(word)		((enum la_phase)(((word) >> 24) & 0xff))
-#define LA_WORD_FLAGS(word)		((uint32_t)(word) & 0xffffffu)
+#define LA_WORD_MAKE(gen, phase, flags) \
+	(((uint64_t)(gen) << 32) | ((uint64_t)(phase) << 24) | ((flags)&0xffffffu))
+#define LA_WORD_GEN(word)   ((uint32_t)((word) >> 32))
+#define LA_WORD_PHASE(word) ((enum la_phase)(((word) >> 24) & 0xff))
+#define LA_WORD_FLAGS(word) ((uint32_t)(word)&0xffffffu)
 
 struct la_stack_record {
-	_Atomic uint64_t hash; /* 0: free */
+	_Atomic uint64_t hash;  /* 0: free */
 	_Atomic uint32_t depth; /* 0 while being filled */
 	uint32_t reserved;
 	struct {
 		uint32_t module; /* index + 1; 0: not in a module (generated code) */
 		uint32_t reserved;
-		uint64_t offset; /* from the module's load base (link_map l_addr): the ELF virtual address. Return addresses: subtract 1 to find the call. Without module: the address itself */
+		uint64_t
+			offset; /* from the module's load base (link_map l_addr): the ELF virtual address. Return addresses: subtract 1 to find the call. Without module: the address itself */
 	} frames[LA_REGION_STACK_DEPTH];
 };
 
@@ -259,7 +272,8 @@ struct la_region {
  * Make a region and map it; `path` (may be NULL) is set to where its file is, or to "" when no folder could be used and the region is
  * anonymous (tracking works, the command cannot see it). Async-signal-safe, errno untouched. Returns 0 or -errno.
  */
-int la_region_create(struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256]);
+int la_region_create(
+	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256]);
 
 /* Touch [first, first + bytes) now, so that a full file system is an error here (-ENOMEM) and no SIGBUS later. */
 int la_region_populate(void *first, size_t bytes);

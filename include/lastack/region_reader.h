@@ -35,8 +35,8 @@ struct la_read_connection {
 	uint64_t holders, cookie;
 	uint64_t opened_us;
 	uint64_t seen_us[LA_SEEN_COUNT]; /* 0: not seen */
-	uint32_t facts;			 /* enum la_fact, as seen_us gives them */
-	uint32_t open_stack;		 /* id + 1, 0: none; always within stacks_count */
+	uint32_t facts;                  /* enum la_fact, as seen_us gives them */
+	uint32_t open_stack;             /* id + 1, 0: none; always within stacks_count */
 	uint32_t eof_stack, shutdown_stack, close_stack;
 	uint32_t pid, tid;
 	int32_t fd;
@@ -68,7 +68,8 @@ struct la_region_copy {
 	bool same_boot; /* false: instants mean nothing, all processes are gone */
 	struct la_read_process *processes; /* those with a pid */
 	uint32_t processes_count;
-	struct la_read_connection *connections; /* phases OPEN, DRAINING, CLOSED; listeners too (role) */
+	struct la_read_connection
+		*connections; /* phases OPEN, DRAINING, CLOSED; listeners too (role) */
 	uint32_t connections_count;
 	struct la_read_stack *stacks;
 	uint32_t stacks_count;

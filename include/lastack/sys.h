@@ -21,9 +21,9 @@ static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long
 	long result;
 
 	__asm__ volatile("syscall"
-		: "=a"(result)
-		: "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-		: "rcx", "r11", "memory");
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 #elif defined(__aarch64__)
@@ -38,9 +38,9 @@ static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long
 	register long x5 __asm__("x5") = f;
 
 	__asm__ volatile("svc 0"
-		: "+r"(x0)
-		: "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-		: "memory");
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
 	return x0;
 }
 #else

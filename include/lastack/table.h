@@ -42,7 +42,9 @@ enum la_fact {
 	LA_FACT_RESET = 1u << 3,
 	LA_FACT_OURS_FIRST = 1u << 4,
 	LA_FACT_THEIRS_FIRST = 1u << 5,
-	LA_FACT_EXPIRED = 1u << 6, /* the 2 x MSL timer ran out, or the kernel no longer knows the connection */
+	LA_FACT_EXPIRED =
+		1u
+		<< 6, /* the 2 x MSL timer ran out, or the kernel no longer knows the connection */
 	LA_FACT_ALL = (1u << 7) - 1,
 };
 
@@ -75,7 +77,8 @@ struct la_move {
 	enum la_sends sends;
 	const char *rfc; /* section of RFC 9293, or "linux" for measured kernel behaviour */
 };
-const struct la_move *la_move(enum la_state from, enum la_event on); /* NULL only for values out of range */
+const struct la_move *la_move(
+	enum la_state from, enum la_event on); /* NULL only for values out of range */
 
 /* One row of Table 154, both columns, in the table's own words. */
 enum la_side { LA_SIDE_CLIENT, LA_SIDE_SERVER }; /* active closer, passive closer */
@@ -95,7 +98,7 @@ extern const struct la_step_row la_steps[];
 extern const unsigned int la_steps_count;
 extern const unsigned int la_steps_table_154; /* how many of them are Table 154 itself: 8 */
 
-const char *la_state_name(enum la_state state);	   /* "CLOSE-WAIT"; "?" when out of range */
+const char *la_state_name(enum la_state state);    /* "CLOSE-WAIT"; "?" when out of range */
 const char *la_state_meaning(enum la_state state); /* one sentence */
 const char *la_state_rfc(enum la_state state);
 const char *la_event_name(enum la_event event);

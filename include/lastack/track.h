@@ -23,21 +23,27 @@
  * generation. Zero: nothing known of this number. Slots are private to the process, so fork copies them.
  */
 enum la_slot_flag {
-	LA_SLOT_TCP = 1u << 0,	    /* a TCP socket, maybe without connection */
+	LA_SLOT_TCP = 1u << 0,      /* a TCP socket, maybe without connection */
 	LA_SLOT_LISTENER = 1u << 1, /* its record has role LISTENER */
 	LA_SLOT_CLOEXEC = 1u << 2,
 	LA_SLOT_INTERNAL = 1u << 3, /* ours: the application must not see it */
-	LA_SLOT_LINGER_RESET = 1u << 4, /* SO_LINGER set before there was a connection; accepted sockets inherit it */
+	LA_SLOT_LINGER_RESET =
+		1u
+		<< 4, /* SO_LINGER set before there was a connection; accepted sockets inherit it */
 	LA_SLOT_LINGER_TIMED = 1u << 5,
 };
-#define LA_SLOT_MAKE(index, flags, gen) \
-	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | (uint32_t)((index) + 1))
-#define LA_SLOT_INDEX(slot)   ((uint32_t)(slot) - 1)
+#define LA_SLOT_MAKE(index, flags, gen)                                        \
+	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | \
+		(uint32_t)((index) + 1))
+#define LA_SLOT_INDEX(slot)   ((uint32_t)(slot)-1)
 #define LA_SLOT_FLAGS(slot)   ((uint16_t)((slot) >> 32))
 #define LA_SLOT_TAG(slot)     ((uint16_t)((slot) >> 48))
 #define LA_SLOT_TRACKED(slot) ((uint32_t)(slot) != 0)
 
-enum { LA_SLOT_CHUNK_BITS = 14, LA_SLOT_CHUNKS = 1 << 16 }; /* descriptor numbers below 2^30: the kernel's own limit */
+enum {
+	LA_SLOT_CHUNK_BITS = 14,
+	LA_SLOT_CHUNKS = 1 << 16
+}; /* descriptor numbers below 2^30: the kernel's own limit */
 
 typedef _Atomic uint64_t la_slot;
 extern la_slot *_Atomic la_slot_chunks[LA_SLOT_CHUNKS];
@@ -50,10 +56,12 @@ static inline uint64_t la_slot_load(int fd)
 
 	if (number >> LA_SLOT_CHUNK_BITS >= LA_SLOT_CHUNKS)
 		return 0;
-	chunk = atomic_load_explicit(&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
+	chunk = atomic_load_explicit(
+		&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
 	if (__builtin_expect(!chunk, 0))
 		return 0;
-	return atomic_load_explicit(&chunk[number & ((1u << LA_SLOT_CHUNK_BITS) - 1)], memory_order_acquire);
+	return atomic_load_explicit(
+		&chunk[number & ((1u << LA_SLOT_CHUNK_BITS) - 1)], memory_order_acquire);
 }
 
 /* Put `slot` there, return what was; for numbers that are not ours to know (negative, no memory) returns 0. */
@@ -76,8 +84,8 @@ int la_slot_next(int fd, int last);
 struct la_track_settings {
 	const char *dir, *runtime_dir; /* LASTACK_DIR, XDG_RUNTIME_DIR; must stay valid */
 	const char *exe, *exe_path;    /* of the program: base name, whole path */
-	const void *program;	       /* its link_map when this code is linked into it (tests), else NULL */
-	uint32_t stack_depth;	       /* 0..LA_REGION_STACK_DEPTH */
+	const void *program;  /* its link_map when this code is linked into it (tests), else NULL */
+	uint32_t stack_depth; /* 0..LA_REGION_STACK_DEPTH */
 	const struct la_policy *policy; /* shown in the region */
 };
 /* Once, by the constructor, before any thread. Registers fork handlers: allocates. */
@@ -89,9 +97,9 @@ void la_track_finish(void);
 void la_track_on_fork_child(void (*child)(void));
 
 enum la_here {
-	LA_HERE_SELF,	     /* this process, tracking */
+	LA_HERE_SELF, /* this process, tracking */
 	LA_HERE_VFORK_CHILD, /* runs in our memory, but its descriptors are its own: pass straight through */
-	LA_HERE_PASSIVE,     /* under seccomp, or finished: no system call of ours */
+	LA_HERE_PASSIVE, /* under seccomp, or finished: no system call of ours */
 };
 /* Costs a getpid; ask only when a tracked descriptor is about to change. A fork that no handler saw is noticed here. */
 enum la_here la_track_here(void);
@@ -132,13 +140,22 @@ void la_track_linger(int fd, bool on, int seconds);
 /* Someone that we do not follow may hold it from now on (SCM_RIGHTS). */
 void la_track_share(int fd);
 
+/* ---- what the application did and was told (told.c) ---------------------------------------------------------------- */
+
+/* shutdown(fd, how) succeeded. */
+void la_track_half_closed(int fd, int how);
+/* A read of more than 0 bytes on `fd`, which was `slot` before the call, returned 0. */
+void la_track_read_end(int fd, uint64_t slot);
+/* It failed with `error`. */
+void la_track_read_failed(uint64_t slot, int error);
+
 /* What a close found. */
 struct la_release {
-	uint64_t slot;	     /* 0: the number was not tracked */
+	uint64_t slot; /* 0: the number was not tracked */
 	uint32_t index, generation;
-	bool tracked;	     /* a connection (or listener) was there */
-	bool last_here;	     /* no other number of this process holds it */
-	bool last;	     /* nobody in the family holds it, and no unknown holder is possible */
+	bool tracked;   /* a connection (or listener) was there */
+	bool last_here; /* no other number of this process holds it */
+	bool last;      /* nobody in the family holds it, and no unknown holder is possible */
 };
 /*
  * Retire the slot of a number that is about to be closed. Before the real close: afterwards another thread may own the
@@ -161,7 +178,8 @@ bool la_track_is_sole(uint64_t slot);
 /* This thread saw it, now. The first time counts. */
 void la_track_saw(uint64_t slot, enum la_seen seen);
 /* For the helper, which has no thread table: straight into the folded row. */
-void la_track_fold(struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us);
+void la_track_fold(
+	struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us);
 /* What all rows together say; as enum la_fact. `since_us` (may be NULL) gets the instants, LA_SEEN_COUNT of them, 0: not seen. */
 uint32_t la_track_facts(uint32_t index, uint64_t *since_us);
 

@@ -43,7 +43,8 @@ static int tokenize(struct tokens *tokens, int count, char *const words[], char 
 			if (is_operator(*at))
 				length = (*at == '<' || *at == '>') && at[1] == '=' ? 2 : 1;
 			else
-				while (at[length] && at[length] != ' ' && at[length] != '\t' && !is_operator(at[length]))
+				while (at[length] && at[length] != ' ' && at[length] != '\t' &&
+					!is_operator(at[length]))
 					length++;
 			if (tokens->count == TOKENS || filled + length + 1 > TEXT) {
 				snprintf(error, 200, "the filter is too long");
@@ -105,7 +106,8 @@ static bool duration_us(const char *text, uint64_t *us)
 	return false;
 }
 
-static int condition(struct tokens *tokens, enum la_filter_kind *kind, uint64_t *value, char error[200])
+static int condition(
+	struct tokens *tokens, enum la_filter_kind *kind, uint64_t *value, char error[200])
 {
 	const char *key = next(tokens), *word;
 
@@ -119,9 +121,10 @@ static int condition(struct tokens *tokens, enum la_filter_kind *kind, uint64_t 
 			return 0;
 		}
 		*value = word ? la_state_by_name(word) : LA_STATE_COUNT;
-		return *value < LA_STATE_COUNT
-			? 0
-			: refuse(error, word, "state and a position, as in: state close-wait, or state half-closed");
+		return *value < LA_STATE_COUNT ? 0
+					       : refuse(error, word,
+							 "state and a position, as in: state "
+							 "close-wait, or state half-closed");
 	}
 	if (strcmp(key, "sport") == 0 || strcmp(key, "dport") == 0) {
 		*kind = key[0] == 's' ? LA_FILTER_SPORT : LA_FILTER_DPORT;
@@ -130,7 +133,9 @@ static int condition(struct tokens *tokens, enum la_filter_kind *kind, uint64_t 
 			word = next(tokens);
 		if (word && strcmp(word, ":") == 0)
 			word = next(tokens);
-		return number(word, 65535, value) ? 0 : refuse(error, word, "a port, as in: sport = :8080");
+		return number(word, 65535, value)
+			       ? 0
+			       : refuse(error, word, "a port, as in: sport = :8080");
 	}
 	if (strcmp(key, "age") == 0) {
 		word = next(tokens);
@@ -138,27 +143,33 @@ static int condition(struct tokens *tokens, enum la_filter_kind *kind, uint64_t 
 			return refuse(error, word, "age > or age <, as in: age > 5m");
 		*kind = *word == '>' ? LA_FILTER_AGE_ABOVE : LA_FILTER_AGE_BELOW;
 		word = next(tokens);
-		return duration_us(word, value) ? 0 : refuse(error, word, "a time with its unit (ms s m h), as in: age > 5m");
+		return duration_us(word, value)
+			       ? 0
+			       : refuse(error, word,
+					 "a time with its unit (ms s m h), as in: age > 5m");
 	}
 	if (strcmp(key, "eof") == 0) {
 		word = next(tokens);
 		*kind = LA_FILTER_EOF;
-		*value = word && strcmp(word, "read") == 0 ? LA_EOF_READ
-			: word && strcmp(word, "unread") == 0
-			? LA_EOF_UNREAD
-			: LA_EOF_NONE;
+		*value = word && strcmp(word, "read") == 0     ? LA_EOF_READ
+			 : word && strcmp(word, "unread") == 0 ? LA_EOF_UNREAD
+							       : LA_EOF_NONE;
 		return *value != LA_EOF_NONE ? 0 : refuse(error, word, "eof read or eof unread");
 	}
 	if (strcmp(key, "verdict") == 0) {
 		word = next(tokens);
 		*kind = LA_FILTER_VERDICT;
 		*value = word ? la_verdict_by_name(word) : LA_VERDICT_COUNT;
-		return *value < LA_VERDICT_COUNT ? 0 : refuse(error, word, "a verdict, as in: verdict L1");
+		return *value < LA_VERDICT_COUNT
+			       ? 0
+			       : refuse(error, word, "a verdict, as in: verdict L1");
 	}
 	if (strcmp(key, "pid") == 0) {
 		word = next(tokens);
 		*kind = LA_FILTER_PID;
-		return number(word, 0x7fffffff, value) ? 0 : refuse(error, word, "a process id, as in: pid 4711");
+		return number(word, 0x7fffffff, value)
+			       ? 0
+			       : refuse(error, word, "a process id, as in: pid 4711");
 	}
 	return refuse(error, key, "state, sport, dport, age, eof, verdict or pid");
 }
@@ -196,7 +207,7 @@ static bool holds(enum la_filter_kind kind, uint64_t value, const struct la_item
 	case LA_FILTER_STATE: return item->state == (enum la_state)value;
 	case LA_FILTER_HALF_CLOSED:
 		return item->state == LA_STATE_CLOSE_WAIT || item->state == LA_STATE_FIN_WAIT_1 ||
-			item->state == LA_STATE_FIN_WAIT_2;
+		       item->state == LA_STATE_FIN_WAIT_2;
 	case LA_FILTER_SPORT: return item->local_port == value;
 	case LA_FILTER_DPORT: return item->remote_port == value;
 	case LA_FILTER_AGE_ABOVE: return item->age_us >= value;
@@ -223,7 +234,8 @@ bool la_filter_wants(const struct la_filter *filter, enum la_verdict verdict)
 	unsigned int i;
 
 	for (i = 0; i < filter->count; i++)
-		if (filter->conditions[i].kind == LA_FILTER_VERDICT && filter->conditions[i].value == (uint64_t)verdict)
+		if (filter->conditions[i].kind == LA_FILTER_VERDICT &&
+			filter->conditions[i].value == (uint64_t)verdict)
 			return true;
 	return false;
 }

@@ -26,7 +26,8 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t length)
 
 static uint64_t group_id(const struct la_item *item)
 {
-	uint32_t verdict = item->verdict, stack_id = item->connection ? item->connection->open_stack : 0, i;
+	uint32_t verdict = item->verdict,
+		 stack_id = item->connection ? item->connection->open_stack : 0, i;
 	uint64_t hash = mix(0xcbf29ce484222325ull, &verdict, sizeof(verdict));
 	const struct la_read_stack *stack;
 
@@ -37,12 +38,14 @@ static uint64_t group_id(const struct la_item *item)
 		const struct la_read_frame *frame = &stack->frames[i];
 
 		if (frame->module) {
-			const struct la_read_module *module = &item->region->modules[frame->module - 1];
+			const struct la_read_module *module =
+				&item->region->modules[frame->module - 1];
 
 			hash = mix(hash, module->build_id, module->build_id_bytes);
 			hash = mix(hash, &frame->offset, sizeof(frame->offset));
 		} else {
-			hash = mix(hash, "?", 1); /* generated code: its addresses mean nothing elsewhere */
+			hash = mix(hash, "?",
+				1); /* generated code: its addresses mean nothing elsewhere */
 		}
 	}
 	return hash;
@@ -78,7 +81,8 @@ static void start_group(struct la_group *group, const struct keyed *keyed, size_
 		.open_stack = item->connection ? item->connection->open_stack : 0};
 }
 
-int la_groups_make(struct la_groups *groups, const struct la_snapshot *snapshot, uint64_t min_age_us)
+int la_groups_make(
+	struct la_groups *groups, const struct la_snapshot *snapshot, uint64_t min_age_us)
 {
 	struct keyed *keyed = calloc(snapshot->items_count + 1, sizeof(*keyed));
 	struct la_group *group = NULL;
@@ -118,7 +122,8 @@ int la_groups_make(struct la_groups *groups, const struct la_snapshot *snapshot,
 	groups->items_count = count;
 	for (i = 0; i < groups->groups_count; i++)
 		groups->groups[i].median_us =
-			groups->items[groups->groups[i].first + groups->groups[i].count / 2]->age_us;
+			groups->items[groups->groups[i].first + groups->groups[i].count / 2]
+				->age_us;
 	qsort(groups->groups, groups->groups_count, sizeof(*groups->groups), compare_groups);
 	free(keyed);
 	return 0;

@@ -9,10 +9,11 @@
 
 struct la_group {
 	enum la_verdict verdict;
-	uint64_t id; /* over verdict and (build-id, offset) of each frame: survives restarts and address randomisation */
+	uint64_t
+		id; /* over verdict and (build-id, offset) of each frame: survives restarts and address randomisation */
 	const struct la_region_copy *region;
 	uint32_t open_stack, eof_stack; /* id + 1 in region; 0: none */
-	size_t count, first; /* items[first .. first + count) of the list */
+	size_t count, first;            /* items[first .. first + count) of the list */
 	uint64_t oldest_us, median_us, unread_bytes;
 	bool age_at_least; /* the ages are lower bounds */
 };
@@ -23,7 +24,8 @@ struct la_groups {
 };
 
 /* All items of the snapshot that have a verdict and are at least min_age_us in their state (L7: of any age). 0 or -ENOMEM. */
-int la_groups_make(struct la_groups *groups, const struct la_snapshot *snapshot, uint64_t min_age_us);
+int la_groups_make(
+	struct la_groups *groups, const struct la_snapshot *snapshot, uint64_t min_age_us);
 void la_groups_free(struct la_groups *groups);
 
 #endif

@@ -23,7 +23,8 @@ int la_holders_add(struct la_holders *holders, uint32_t pid)
 	if (!folder)
 		return -errno;
 	while ((entry = readdir(folder))) {
-		ssize_t length = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
+		ssize_t length =
+			readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
 		unsigned int inode;
 
 		if (length <= 0)
@@ -66,7 +67,8 @@ void la_holders_sort(struct la_holders *holders)
 		qsort(holders->list, holders->count, sizeof(*holders->list), compare);
 }
 
-const struct la_holder *la_holders_of(const struct la_holders *holders, uint32_t inode, size_t *count)
+const struct la_holder *la_holders_of(
+	const struct la_holders *holders, uint32_t inode, size_t *count)
 {
 	size_t low = 0, high = holders->count, end;
 

@@ -20,7 +20,8 @@ struct la_holders {
 int la_holders_add(struct la_holders *holders, uint32_t pid);
 void la_holders_sort(struct la_holders *holders);
 /* The first holder of an inode and how many follow it; NULL when there is none. */
-const struct la_holder *la_holders_of(const struct la_holders *holders, uint32_t inode, size_t *count);
+const struct la_holder *la_holders_of(
+	const struct la_holders *holders, uint32_t inode, size_t *count);
 void la_holders_free(struct la_holders *holders);
 
 #endif

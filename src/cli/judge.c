@@ -9,19 +9,20 @@
 static bool was_abortive(const struct la_read_connection *connection)
 {
 	return connection->phase == LA_PHASE_CLOSED &&
-		(connection->flags & (LA_CONNECTION_UNREAD_AT_CLOSE | LA_CONNECTION_LINGER_RESET));
+	       (connection->flags & (LA_CONNECTION_UNREAD_AT_CLOSE | LA_CONNECTION_LINGER_RESET));
 }
 
-bool la_judge_is_shown(const struct la_read_connection *connection, const struct la_diag_socket *socket)
+bool la_judge_is_shown(
+	const struct la_read_connection *connection, const struct la_diag_socket *socket)
 {
 	return socket || connection->phase != LA_PHASE_CLOSED || was_abortive(connection);
 }
 
-static uint64_t earliest(const struct la_read_connection *connection, enum la_seen first, enum la_seen second,
-	enum la_seen third)
+static uint64_t earliest(const struct la_read_connection *connection, enum la_seen first,
+	enum la_seen second, enum la_seen third)
 {
-	const uint64_t candidates[] = {
-		connection->seen_us[first], connection->seen_us[second], connection->seen_us[third]};
+	const uint64_t candidates[] = {connection->seen_us[first], connection->seen_us[second],
+		connection->seen_us[third]};
 	uint64_t found = 0;
 	int i;
 
@@ -54,22 +55,29 @@ static void find_age(struct la_item *item, uint64_t now_us)
 	case LA_STATE_ESTABLISHED: since = connection ? connection->opened_us : 0; break;
 	case LA_STATE_CLOSE_WAIT:
 		/* The FIN was there when we first saw it; it may have come earlier. */
-		since = connection ? earliest(connection, LA_SEEN_EOF, LA_SEEN_PEER_FIN, LA_SEEN_PEER_FIN) : 0;
+		since = connection ? earliest(connection, LA_SEEN_EOF, LA_SEEN_PEER_FIN,
+					     LA_SEEN_PEER_FIN)
+				   : 0;
 		item->age_at_least = true;
 		break;
 	case LA_STATE_CLOSED:
-		since = connection ? earliest(connection, LA_SEEN_RESET, LA_SEEN_CLOSE, LA_SEEN_ENFORCED) : 0;
+		since = connection ? earliest(connection, LA_SEEN_RESET, LA_SEEN_CLOSE,
+					     LA_SEEN_ENFORCED)
+				   : 0;
 		item->age_at_least = true;
 		break;
 	case LA_STATE_TIME_WAIT:
-		if (item->socket && item->socket->timer == 3 && (uint64_t)item->socket->expires_ms * 1000 <= TIME_WAIT_US) {
+		if (item->socket && item->socket->timer == 3 &&
+			(uint64_t)item->socket->expires_ms * 1000 <= TIME_WAIT_US) {
 			item->age_us = TIME_WAIT_US - (uint64_t)item->socket->expires_ms * 1000;
 			return;
 		}
 		item->age_at_least = true;
 		break;
 	default:
-		since = connection ? earliest(connection, LA_SEEN_SHUTDOWN, LA_SEEN_CLOSE, LA_SEEN_ENFORCED) : 0;
+		since = connection ? earliest(connection, LA_SEEN_SHUTDOWN, LA_SEEN_CLOSE,
+					     LA_SEEN_ENFORCED)
+				   : 0;
 		break;
 	}
 	if (since && since <= now_us) {
@@ -78,14 +86,17 @@ static void find_age(struct la_item *item, uint64_t now_us)
 	}
 	/* The FIN carried an ACK; every later segment sets this back. So the FIN is at least that old. */
 	item->age_at_least = true;
-	item->age_us = item->socket && item->socket->has_info ? (uint64_t)item->socket->last_ack_received_ms * 1000 : 0;
+	item->age_us = item->socket && item->socket->has_info
+			       ? (uint64_t)item->socket->last_ack_received_ms * 1000
+			       : 0;
 }
 
 static void find_eof(struct la_item *item)
 {
 	const struct la_read_connection *connection = item->connection;
 	bool fin = item->state == LA_STATE_CLOSE_WAIT || item->state == LA_STATE_LAST_ACK ||
-		item->state == LA_STATE_CLOSING || (connection && (connection->facts & LA_FACT_FIN_RECEIVED));
+		   item->state == LA_STATE_CLOSING ||
+		   (connection && (connection->facts & LA_FACT_FIN_RECEIVED));
 	bool told = connection && connection->seen_us[LA_SEEN_EOF];
 
 	item->eof = LA_EOF_NONE;
@@ -96,7 +107,8 @@ static void find_eof(struct la_item *item)
 	if (item->socket && item->state == LA_STATE_CLOSE_WAIT) {
 		/* Recv-Q counts the FIN until it is read: 0 says that it was, also by a call that no hook sees. */
 		item->eof = item->socket->receive_queue == 0 ? LA_EOF_READ : LA_EOF_UNREAD;
-		item->unread_bytes = item->socket->receive_queue ? item->socket->receive_queue - 1 : 0;
+		item->unread_bytes =
+			item->socket->receive_queue ? item->socket->receive_queue - 1 : 0;
 	}
 }
 
@@ -115,12 +127,14 @@ static enum la_verdict verdict(const struct la_item *item)
 		return LA_VERDICT_NONE;
 	switch (item->state) {
 	case LA_STATE_CLOSE_WAIT:
-		return item->eof == LA_EOF_READ ? LA_VERDICT_EOF_READ_NOT_CLOSED : LA_VERDICT_EOF_UNREAD;
+		return item->eof == LA_EOF_READ ? LA_VERDICT_EOF_READ_NOT_CLOSED
+						: LA_VERDICT_EOF_UNREAD;
 	case LA_STATE_FIN_WAIT_2: return LA_VERDICT_PEER_NOT_CLOSING;
 	case LA_STATE_CLOSED:
 	case LA_STATE_TIME_WAIT:
-		return item->alive && !(connection->flags & LA_CONNECTION_CONNECTING) ? LA_VERDICT_DEAD_FD
-										      : LA_VERDICT_NONE;
+		return item->alive && !(connection->flags & LA_CONNECTION_CONNECTING)
+			       ? LA_VERDICT_DEAD_FD
+			       : LA_VERDICT_NONE;
 	default: return LA_VERDICT_NONE;
 	}
 }
@@ -128,7 +142,8 @@ static enum la_verdict verdict(const struct la_item *item)
 void la_judge(struct la_item *item, uint64_t now_us)
 {
 	item->state = position(item);
-	item->gone = !item->socket && item->connection && item->connection->phase == LA_PHASE_CLOSED;
+	item->gone =
+		!item->socket && item->connection && item->connection->phase == LA_PHASE_CLOSED;
 	find_age(item, now_us);
 	find_eof(item);
 	item->verdict = verdict(item);

@@ -10,7 +10,8 @@
 #define LA_HOLDER_UNKNOWN_BIT (1ull << 63)
 
 /* Is there anything to show? Closed and unknown to the kernel is over, unless it was an abortive close. */
-bool la_judge_is_shown(const struct la_read_connection *connection, const struct la_diag_socket *socket);
+bool la_judge_is_shown(
+	const struct la_read_connection *connection, const struct la_diag_socket *socket);
 /* Fill state, age, eof, unread, verdict, gone; the other fields are set. */
 void la_judge(struct la_item *item, uint64_t now_us);
 /* Does the kernel contradict what hooks saw? */

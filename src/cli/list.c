@@ -50,10 +50,12 @@ static int select_columns(struct selection *selection, const char *text)
 		int c;
 
 		for (c = 0; c < COLUMNS; c++)
-			if (strlen(columns[c].name) == length && strncasecmp(columns[c].name, text, length) == 0)
+			if (strlen(columns[c].name) == length &&
+				strncasecmp(columns[c].name, text, length) == 0)
 				break;
 		if (c == COLUMNS || selection->count == COLUMNS * 2) {
-			la_say("list -o: \"%.*s\" is no column: write some of PID FD STATE AGE EOF UNREAD LOCAL PEER ROLE TID VERDICT NEXT, with commas between them",
+			la_say("list -o: \"%.*s\" is no column: write some of PID FD STATE AGE EOF "
+			       "UNREAD LOCAL PEER ROLE TID VERDICT NEXT, with commas between them",
 				(int)(length > 40 ? 40 : length), text);
 			return -1;
 		}
@@ -69,8 +71,8 @@ static const char *eof_name(enum la_eof eof)
 	return eof == LA_EOF_READ ? "read" : eof == LA_EOF_UNREAD ? "unread" : "-";
 }
 
-static void put_cell(struct libscols_line *line, size_t at, enum column column, const struct la_item *item,
-	uint64_t now_us)
+static void put_cell(struct libscols_line *line, size_t at, enum column column,
+	const struct la_item *item, uint64_t now_us)
 {
 	char text[80] = "-", address[LA_TEXT_ADDRESS], age[LA_TEXT_AGE];
 	struct la_next next;
@@ -82,14 +84,21 @@ static void put_cell(struct libscols_line *line, size_t at, enum column column, 
 			snprintf(text, sizeof(text), "%d", item->fd);
 		break;
 	case STATE: snprintf(text, sizeof(text), "%s", la_state_name(item->state)); break;
-	case AGE: snprintf(text, sizeof(text), "%s", la_format_age(age, item->age_us, item->age_at_least)); break;
+	case AGE:
+		snprintf(text, sizeof(text), "%s",
+			la_format_age(age, item->age_us, item->age_at_least));
+		break;
 	case EOF_: snprintf(text, sizeof(text), "%s", eof_name(item->eof)); break;
-	case UNREAD: snprintf(text, sizeof(text), "%llu", (unsigned long long)item->unread_bytes); break;
+	case UNREAD:
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)item->unread_bytes);
+		break;
 	case LOCAL:
-		snprintf(text, sizeof(text), "%s", la_format_address(address, item->local, item->local_port));
+		snprintf(text, sizeof(text), "%s",
+			la_format_address(address, item->local, item->local_port));
 		break;
 	case PEER:
-		snprintf(text, sizeof(text), "%s", la_format_address(address, item->remote, item->remote_port));
+		snprintf(text, sizeof(text), "%s",
+			la_format_address(address, item->remote, item->remote_port));
 		break;
 	case ROLE: snprintf(text, sizeof(text), "%s", la_role_name(item->role)); break;
 	case TID:
@@ -134,7 +143,8 @@ static int print_table(const struct la_snapshot *snapshot, const struct la_filte
 			continue;
 		line = scols_table_new_line(table, NULL);
 		for (c = 0; line && c < selection->count; c++)
-			put_cell(line, (size_t)c, selection->list[c], &snapshot->items[i], snapshot->now_us);
+			put_cell(line, (size_t)c, selection->list[c], &snapshot->items[i],
+				snapshot->now_us);
 	}
 	if (scols_table_get_nlines(table) == 0) {
 		/* libsmartcols prints nothing at all for an empty table; a header says that we looked. */
@@ -152,14 +162,17 @@ static json_t *json_item(const struct la_item *item, uint64_t now_us)
 {
 	char local[LA_TEXT_ADDRESS], peer[LA_TEXT_ADDRESS];
 	struct la_next next = la_next_of(item, now_us);
-	json_t *object = json_pack("{s:i, s:i, s:s, s:f, s:b, s:s, s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:I}",
-		"pid", (int)item->pid, "fd", (int)item->fd, "state", la_state_name(item->state), "age",
-		(double)item->age_us / 1e6, "age_is_lower_bound", item->age_at_least, "eof",
-		item->eof == LA_EOF_NONE ? "none" : eof_name(item->eof), "unread", (json_int_t)item->unread_bytes,
-		"local", la_format_address(local, item->local, item->local_port), "peer",
-		la_format_address(peer, item->remote, item->remote_port), "role", la_role_name(item->role), "tid",
-		item->connection ? (int)item->connection->tid : 0, "verdict", la_verdict_id(item->verdict),
-		"verdict_name", la_verdict_name(item->verdict), "mover", la_verdict_mover(item->verdict), "alive",
+	json_t *object = json_pack("{s:i, s:i, s:s, s:f, s:b, s:s, s:I, s:s, s:s, s:s, s:i, s:s, "
+				   "s:s, s:s, s:b, s:b, s:I}",
+		"pid", (int)item->pid, "fd", (int)item->fd, "state", la_state_name(item->state),
+		"age", (double)item->age_us / 1e6, "age_is_lower_bound", item->age_at_least, "eof",
+		item->eof == LA_EOF_NONE ? "none" : eof_name(item->eof), "unread",
+		(json_int_t)item->unread_bytes, "local",
+		la_format_address(local, item->local, item->local_port), "peer",
+		la_format_address(peer, item->remote, item->remote_port), "role",
+		la_role_name(item->role), "tid", item->connection ? (int)item->connection->tid : 0,
+		"verdict", la_verdict_id(item->verdict), "verdict_name",
+		la_verdict_name(item->verdict), "mover", la_verdict_mover(item->verdict), "alive",
 		item->alive, "draining", next.draining, "cookie", (json_int_t)item->cookie);
 
 	if (!object)
@@ -180,7 +193,8 @@ static int print_json(const struct la_snapshot *snapshot, const struct la_filter
 
 	for (i = 0; i < snapshot->items_count; i++)
 		if (is_wanted(&snapshot->items[i], filter))
-			json_array_append_new(list, json_item(&snapshot->items[i], snapshot->now_us));
+			json_array_append_new(
+				list, json_item(&snapshot->items[i], snapshot->now_us));
 	root = json_pack("{s:s, s:o}", "schema", "lastack.list/1", "connections", list);
 	if (!root || json_dumpf(root, stdout, JSON_INDENT(1)) < 0)
 		return LA_EXIT_OWN_FAILURE;
@@ -192,7 +206,8 @@ static int print_json(const struct la_snapshot *snapshot, const struct la_filter
 int la_cmd_list(int argc, char **argv)
 {
 	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	struct selection selection;
 	struct la_snapshot *snapshot;
 	struct la_filter filter;

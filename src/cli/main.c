@@ -18,19 +18,22 @@ static const struct la_command commands[] = {
 		"  --observe   decide, count and show, but act on nothing"},
 	{"list", la_cmd_list, "[FILTER] [-o COLUMNS] [-J]",
 		"one line a connection, over all preloaded processes\n"
-		"  FILTER      state close-wait, state half-closed, sport = :8080, dport = :9200, age > 5m,\n"
+		"  FILTER      state close-wait, state half-closed, sport = :8080, dport = :9200, "
+		"age > 5m,\n"
 		"              eof read|unread, verdict L1, pid N; joined by and\n"
 		"  -o COLUMNS  of PID FD STATE AGE EOF UNREAD LOCAL PEER ROLE TID VERDICT NEXT\n"
 		"  -J          JSON (lastack.list/1)"},
 	{"report", la_cmd_report, "[PID|REGION-FILE] [-J] [--fail-on VERDICT] [--min-age TIME]",
-		"leaks, grouped by where they were opened and told of EOF; status 1 when there are any\n"
+		"leaks, grouped by where they were opened and told of EOF; status 1 when there are "
+		"any\n"
 		"  --fail-on VERDICT  status 1 only for this one (L1 to L7; may be repeated)\n"
 		"  --min-age TIME     how long in its state makes a leak (default 1s)\n"
 		"  -J                 JSON (lastack.report/1)"},
 	{"table", la_cmd_table, "[PID] [-J]",
 		"the termination table with the number of connections in every cell\n"
 		"  -J   JSON (lastack.table/1)"},
-	{"policy", la_cmd_policy, "check FILE...", "check policy files: FILE:LINE and what to write instead"},
+	{"policy", la_cmd_policy, "check FILE...",
+		"check policy files: FILE:LINE and what to write instead"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -39,13 +42,16 @@ static void usage(FILE *to)
 	size_t i;
 
 	fprintf(to, "usage: lastack COMMAND [ARGUMENT...]\n\n"
-		    "Follow the TCP connections of preloaded servers through the termination table.\n\n");
+		    "Follow the TCP connections of preloaded servers through the termination "
+		    "table.\n\n");
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-7s %s\n          %.*s\n", commands[i].name, commands[i].arguments,
 			(int)strcspn(commands[i].help, "\n"), commands[i].help);
 	fprintf(to, "\n  help [COMMAND], --help, --version\n\n"
-		    "Exit status: 0 nothing found, 1 findings, 2 usage, 3 bad policy, 4 cannot be preloaded, 5 no permission,\n"
-		    "6 no such process; run gives the command's own status, 125, 126 and 127 as env(1).\n");
+		    "Exit status: 0 nothing found, 1 findings, 2 usage, 3 bad policy, 4 cannot be "
+		    "preloaded, 5 no permission,\n"
+		    "6 no such process; run gives the command's own status, 125, 126 and 127 as "
+		    "env(1).\n");
 }
 
 static const struct la_command *find(const char *name)
@@ -83,7 +89,8 @@ int main(int argc, char **argv)
 		puts("lastack " LA_VERSION);
 		return LA_EXIT_OK;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
 		if (argc > 2)
 			return la_help_for(argv[2]);
 		usage(stdout);
@@ -92,7 +99,8 @@ int main(int argc, char **argv)
 	command = find(argv[1]);
 	if (!command) {
 		name = la_safe(argv[1]);
-		la_say("\"%s\" is no command: write run, list, report, table or policy; lastack --help explains them",
+		la_say("\"%s\" is no command: write run, list, report, table or policy; lastack "
+		       "--help explains them",
 			name ? name : "?");
 		return LA_EXIT_USAGE;
 	}

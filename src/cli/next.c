@@ -30,7 +30,8 @@ static struct la_next by_policy(const struct la_item *item)
 		return next;
 	decision = la_policy_decide(rule, item->age_us * 1000, item->connection->steps_done);
 	if (decision.action != LA_ACTION_NONE) {
-		next.action = (enum la_action)decision.action; /* due now: at the helper's next look */
+		next.action =
+			(enum la_action)decision.action; /* due now: at the helper's next look */
 	} else {
 		next.action = (enum la_action)decision.next;
 		next.in_us = decision.next_in_ns / 1000;
@@ -66,8 +67,8 @@ char *la_next_text(char text[64], const struct la_next *next, const struct la_it
 	if (next->draining)
 		snprintf(text, 64, "drain to the peer's FIN");
 	else if (next->action != LA_ACTION_NONE)
-		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "", la_action_name(next->action),
-			la_format_age(age, next->in_us, false));
+		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "",
+			la_action_name(next->action), la_format_age(age, next->in_us, false));
 	else
 		snprintf(text, 64, "%s", la_verdict_mover(item->verdict));
 	return text;

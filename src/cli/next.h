@@ -10,7 +10,7 @@
 struct la_next {
 	enum la_action action; /* LA_ACTION_NONE: nothing by policy */
 	uint64_t in_us;
-	bool observe; /* it will be counted and shown, not done */
+	bool observe;  /* it will be counted and shown, not done */
 	bool draining; /* lastack drains it */
 };
 struct la_next la_next_of(const struct la_item *item, uint64_t now_us);

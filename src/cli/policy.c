@@ -18,11 +18,13 @@ static int check(const char *word)
 
 	la_policy_init(&policy);
 	if (!la_policy_file(word, path))
-		la_say("%s: no such policy: write the path of a file, or the name of a shipped one", name ? name : "?");
+		la_say("%s: no such policy: write the path of a file, or the name of a shipped one",
+			name ? name : "?");
 	else
 		status = la_policy_load(&policy, strchr(word, '/') ? word : path);
 	if (status == LA_EXIT_OK)
-		printf("%s: ok, %u %s\n", name ? name : "?", policy.rules_count, policy.rules_count == 1 ? "rule" : "rules");
+		printf("%s: ok, %u %s\n", name ? name : "?", policy.rules_count,
+			policy.rules_count == 1 ? "rule" : "rules");
 	free(name);
 	return status;
 }

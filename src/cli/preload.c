@@ -40,7 +40,8 @@ static int find_in_path(const char *word, char found[4096])
 		size_t length = strcspn(path, ":");
 		struct stat status;
 
-		snprintf(found, 4096, "%.*s%s%.255s", (int)(length < 3800 ? length : 3800), path, length ? "/" : "", word);
+		snprintf(found, 4096, "%.*s%s%.255s", (int)(length < 3800 ? length : 3800), path,
+			length ? "/" : "", word);
 		if (stat(found, &status) == 0 && S_ISREG(status.st_mode)) {
 			if (access(found, X_OK) == 0)
 				return 0;
@@ -67,7 +68,8 @@ int la_preload_resolve(const char *command, char binary[4096], char reason[LA_RE
 
 		status = find_in_path(word, binary);
 		if (status) {
-			snprintf(reason, LA_REASON, "%.200s: %s", word, status == 127 ? "no such command" : "not executable");
+			snprintf(reason, LA_REASON, "%.200s: %s", word,
+				status == 127 ? "no such command" : "not executable");
 			return status;
 		}
 		fd = open(binary, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -99,7 +101,7 @@ static bool read_header(const char *path, Elf64_Ehdr *header, int *fd)
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return *fd >= 0 && read(*fd, header, sizeof(*header)) == (ssize_t)sizeof(*header) &&
-		memcmp(header->e_ident, ELFMAG, SELFMAG) == 0;
+	       memcmp(header->e_ident, ELFMAG, SELFMAG) == 0;
 }
 
 /* The program interpreter of a 64-bit ELF file, "" when there is none. */
@@ -112,12 +114,14 @@ static void read_interpreter(int fd, const Elf64_Ehdr *header, char interpreter[
 		Elf64_Phdr segment;
 		ssize_t got;
 
-		if (pread(fd, &segment, sizeof(segment), (off_t)(header->e_phoff + (uint64_t)i * sizeof(segment))) !=
+		if (pread(fd, &segment, sizeof(segment),
+			    (off_t)(header->e_phoff + (uint64_t)i * sizeof(segment))) !=
 			(ssize_t)sizeof(segment))
 			return;
 		if (segment.p_type != PT_INTERP)
 			continue;
-		got = pread(fd, interpreter, segment.p_filesz < 255 ? segment.p_filesz : 255, (off_t)segment.p_offset);
+		got = pread(fd, interpreter, segment.p_filesz < 255 ? segment.p_filesz : 255,
+			(off_t)segment.p_offset);
 		interpreter[got > 0 ? got : 0] = '\0';
 		return;
 	}
@@ -132,13 +136,15 @@ static bool changes_identity(const char *binary, char reason[LA_REASON])
 	if (((status.st_mode & S_ISUID) && status.st_uid != geteuid()) ||
 		((status.st_mode & S_ISGID) && status.st_gid != getegid())) {
 		snprintf(reason, LA_REASON,
-			"%.200s is setuid or setgid: the loader ignores LD_PRELOAD there. Start it as the user that it turns into",
+			"%.200s is setuid or setgid: the loader ignores LD_PRELOAD there. Start it "
+			"as the user that it turns into",
 			binary);
 		return true;
 	}
 	if (getxattr(binary, "security.capability", NULL, 0) > 0 && geteuid() != 0) {
 		snprintf(reason, LA_REASON,
-			"%.200s has file capabilities: the loader ignores LD_PRELOAD there. Give them by AmbientCapabilities= of its unit instead of setcap",
+			"%.200s has file capabilities: the loader ignores LD_PRELOAD there. Give "
+			"them by AmbientCapabilities= of its unit instead of setcap",
 			binary);
 		return true;
 	}
@@ -153,24 +159,31 @@ bool la_preload_possible(const char *binary, const char *shim, char reason[LA_RE
 	bool possible = false;
 
 	if (!read_header(shim, &own, &shim_fd)) {
-		snprintf(reason, LA_REASON, "%.200s is no shared object: build or install lastack again", shim);
+		snprintf(reason, LA_REASON,
+			"%.200s is no shared object: build or install lastack again", shim);
 		return false;
 	}
 	close(shim_fd);
 	if (access(binary, R_OK) != 0) /* the loader has the last word */
 		return !changes_identity(binary, reason);
 	if (!read_header(binary, &program, &program_fd)) {
-		snprintf(reason, LA_REASON, "%.200s is no ELF program, and no script either", binary);
-	} else if (program.e_ident[EI_CLASS] != own.e_ident[EI_CLASS] || program.e_machine != own.e_machine) {
+		snprintf(reason, LA_REASON, "%.200s is no ELF program, and no script either",
+			binary);
+	} else if (program.e_ident[EI_CLASS] != own.e_ident[EI_CLASS] ||
+		   program.e_machine != own.e_machine) {
 		snprintf(reason, LA_REASON,
-			"%.200s is built for another machine or word size than liblastack.so: build lastack for that one too",
+			"%.200s is built for another machine or word size than liblastack.so: "
+			"build lastack for that one too",
 			binary);
 	} else if (read_interpreter(program_fd, &program, interpreter), !interpreter[0]) {
 		snprintf(reason, LA_REASON,
-			"%.200s is statically linked: nothing can be preloaded into it. Use a dynamically linked build (Go: none helps)",
+			"%.200s is statically linked: nothing can be preloaded into it. Use a "
+			"dynamically linked build (Go: none helps)",
 			binary);
 	} else if (strstr(interpreter, "ld-musl")) {
-		snprintf(reason, LA_REASON, "%.200s is linked with musl: liblastack.so needs glibc. Use a glibc build", binary);
+		snprintf(reason, LA_REASON,
+			"%.200s is linked with musl: liblastack.so needs glibc. Use a glibc build",
+			binary);
 	} else {
 		possible = !changes_identity(binary, reason);
 	}
@@ -254,10 +267,13 @@ bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REAS
 
 		while (words && words > output && words[-1] != '\n')
 			words--;
-		safe = la_safe(words ? words : "its loader does not list liblastack.so among what it loads");
+		safe = la_safe(
+			words ? words
+			      : "its loader does not list liblastack.so among what it loads");
 		if (safe)
 			safe[strcspn(safe, "\n")] = '\0';
-		snprintf(reason, LA_REASON, "%.100s would run without lastack: %.300s", binary, safe ? safe : "?");
+		snprintf(reason, LA_REASON, "%.100s would run without lastack: %.300s", binary,
+			safe ? safe : "?");
 		free(safe);
 	}
 	return loaded;

@@ -25,7 +25,8 @@ struct la_symbols *la_report_symbols(struct la_report *report, const struct la_r
 	return report->symbols[at];
 }
 
-static void print_stack(struct la_report *report, const struct la_group *group, uint32_t id, const char *title)
+static void print_stack(
+	struct la_report *report, const struct la_group *group, uint32_t id, const char *title)
 {
 	const struct la_read_stack *stack;
 	struct la_symbols *symbols;
@@ -64,7 +65,8 @@ static void print_peers(const struct la_groups *groups, const struct la_group *g
 	for (i = 0; i < group->count && i < PEERS_SHOWN; i++) {
 		const struct la_item *item = groups->items[group->first + i];
 
-		printf("%s%s", i ? ", " : "", la_format_address(text, item->remote, item->remote_port));
+		printf("%s%s", i ? ", " : "",
+			la_format_address(text, item->remote, item->remote_port));
 	}
 	if (group->count > PEERS_SHOWN)
 		printf(", and %zu more", group->count - PEERS_SHOWN);
@@ -80,9 +82,9 @@ static void print_group(struct la_report *report, const struct la_group *group)
 	for (i = 0; i < group->region->processes_count; i++)
 		if (group->region->processes[i].pid == item->pid || i == 0)
 			snprintf(name, sizeof(name), "%s", group->region->processes[i].exe);
-	printf("%zu %s  %s %s  group %012llx\n", group->count, group->count == 1 ? "connection" : "connections",
-		la_verdict_id(group->verdict), la_verdict_name(group->verdict),
-		(unsigned long long)(group->id >> 16));
+	printf("%zu %s  %s %s  group %012llx\n", group->count,
+		group->count == 1 ? "connection" : "connections", la_verdict_id(group->verdict),
+		la_verdict_name(group->verdict), (unsigned long long)(group->id >> 16));
 	printf("  %s\n", la_verdict_meaning(group->verdict));
 	printf("  next move: %s; ", la_verdict_mover(group->verdict));
 	la_print_safe(stdout, name);
@@ -117,33 +119,41 @@ static void print_totals(const struct la_report *report)
 
 	printf("connections opened: %llu accepted, %llu connected\n", N(LA_COUNT_OPENED_SERVER),
 		N(LA_COUNT_OPENED_CLIENT));
-	printf("closes: %llu fin, %llu graceful, %llu reset\n", N(LA_COUNT_CLOSED_FIN), N(LA_COUNT_CLOSED_GRACEFUL),
-		N(LA_COUNT_CLOSED_RESET));
-	printf("drains: %llu delivered, %llu reset by the peer, %llu idle, %llu total, %llu drain limit, %llu evicted\n",
-		N(LA_COUNT_DRAIN_EOF), N(LA_COUNT_DRAIN_RESET), N(LA_COUNT_DRAIN_IDLE), N(LA_COUNT_DRAIN_TOTAL),
-		N(LA_COUNT_DRAIN_BYTES), N(LA_COUNT_DRAIN_EVICTED));
+	printf("closes: %llu fin, %llu graceful, %llu reset\n", N(LA_COUNT_CLOSED_FIN),
+		N(LA_COUNT_CLOSED_GRACEFUL), N(LA_COUNT_CLOSED_RESET));
+	printf("drains: %llu delivered, %llu reset by the peer, %llu idle, %llu total, %llu drain "
+	       "limit, %llu evicted\n",
+		N(LA_COUNT_DRAIN_EOF), N(LA_COUNT_DRAIN_RESET), N(LA_COUNT_DRAIN_IDLE),
+		N(LA_COUNT_DRAIN_TOTAL), N(LA_COUNT_DRAIN_BYTES), N(LA_COUNT_DRAIN_EVICTED));
 	printf("policy actions: %llu log, %llu keepalive, %llu shutdown, %llu reset, %llu failed\n",
 		N(LA_COUNT_ACTED_LOG), N(LA_COUNT_ACTED_KEEPALIVE), N(LA_COUNT_ACTED_SHUTDOWN),
 		N(LA_COUNT_ACTED_RESET), N(LA_COUNT_ACT_FAILED));
-	if (N(LA_COUNT_WOULD_LOG) + N(LA_COUNT_WOULD_KEEPALIVE) + N(LA_COUNT_WOULD_SHUTDOWN) + N(LA_COUNT_WOULD_RESET))
-		printf("policy actions held back by LASTACK_MODE=observe: %llu log, %llu keepalive, %llu shutdown, %llu reset\n",
-			N(LA_COUNT_WOULD_LOG), N(LA_COUNT_WOULD_KEEPALIVE), N(LA_COUNT_WOULD_SHUTDOWN),
-			N(LA_COUNT_WOULD_RESET));
+	if (N(LA_COUNT_WOULD_LOG) + N(LA_COUNT_WOULD_KEEPALIVE) + N(LA_COUNT_WOULD_SHUTDOWN) +
+		N(LA_COUNT_WOULD_RESET))
+		printf("policy actions held back by LASTACK_MODE=observe: %llu log, %llu "
+		       "keepalive, %llu shutdown, %llu reset\n",
+			N(LA_COUNT_WOULD_LOG), N(LA_COUNT_WOULD_KEEPALIVE),
+			N(LA_COUNT_WOULD_SHUTDOWN), N(LA_COUNT_WOULD_RESET));
 	if (N(LA_COUNT_PLAIN_SHARED) + N(LA_COUNT_PLAIN_FULL))
-		printf("closed plainly instead of gracefully: %llu possibly held by another process, %llu for want of room\n",
+		printf("closed plainly instead of gracefully: %llu possibly held by another "
+		       "process, %llu for want of room\n",
 			N(LA_COUNT_PLAIN_SHARED), N(LA_COUNT_PLAIN_FULL));
 	for (r = 0; r < report->snapshot->regions_count; r++)
 		for (p = 0; p < report->snapshot->regions[r].processes_count; p++) {
-			passive += !!(report->snapshot->regions[r].processes[p].flags & LA_PROCESS_PASSIVE);
-			unknown += !!(report->snapshot->regions[r].processes[p].flags & LA_PROCESS_FAMILY_UNKNOWN);
+			passive += !!(report->snapshot->regions[r].processes[p].flags &
+				      LA_PROCESS_PASSIVE);
+			unknown += !!(report->snapshot->regions[r].processes[p].flags &
+				      LA_PROCESS_FAMILY_UNKNOWN);
 		}
 	if (passive)
-		printf("%u %s under seccomp: not followed since\n", passive, passive == 1 ? "process is" : "processes are");
+		printf("%u %s under seccomp: not followed since\n", passive,
+			passive == 1 ? "process is" : "processes are");
 	if (unknown)
-		printf("%u %s forked past lastack: what was inherited is taken for shared\n", unknown,
-			unknown == 1 ? "process was" : "processes were");
+		printf("%u %s forked past lastack: what was inherited is taken for shared\n",
+			unknown, unknown == 1 ? "process was" : "processes were");
 	if (N(LA_COUNT_DROPPED) || report->disagreements)
-		printf("limits: %llu events found no room, %llu times the kernel contradicted a hook\n",
+		printf("limits: %llu events found no room, %llu times the kernel contradicted a "
+		       "hook\n",
 			N(LA_COUNT_DROPPED), (unsigned long long)report->disagreements);
 }
 
@@ -204,8 +214,9 @@ struct asked {
 static int parse(int argc, char **argv, struct asked *asked)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'J'},
-		{"fail-on", required_argument, NULL, 'f'}, {"min-age", required_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"fail-on", required_argument, NULL, 'f'},
+		{"min-age", required_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "Jh", options, NULL)) != -1) {
@@ -213,14 +224,17 @@ static int parse(int argc, char **argv, struct asked *asked)
 		case 'J': asked->json = true; break;
 		case 'f':
 			if (la_verdict_by_name(optarg) == LA_VERDICT_COUNT) {
-				la_say("report --fail-on: \"%s\" is no verdict: write L1 to L7", optarg);
+				la_say("report --fail-on: \"%s\" is no verdict: write L1 to L7",
+					optarg);
 				return LA_EXIT_USAGE;
 			}
 			asked->fail_on |= 1u << la_verdict_by_name(optarg);
 			break;
 		case 'm':
 			if (!parse_age(optarg, &asked->min_age_us)) {
-				la_say("report --min-age: \"%s\" is no time: write it with its unit, as in 1s or 500ms", optarg);
+				la_say("report --min-age: \"%s\" is no time: write it with its "
+				       "unit, as in 1s or 500ms",
+					optarg);
 				return LA_EXIT_USAGE;
 			}
 			break;
@@ -250,13 +264,17 @@ int la_cmd_report(int argc, char **argv)
 		return status;
 	report.min_age_us = asked.min_age_us;
 	report.symbols = calloc(report.snapshot->regions_count + 1, sizeof(struct la_symbols *));
-	if (!report.symbols || la_groups_make(&report.groups, report.snapshot, asked.min_age_us) < 0) {
+	if (!report.symbols ||
+		la_groups_make(&report.groups, report.snapshot, asked.min_age_us) < 0) {
 		la_say("out of memory");
 		return LA_EXIT_OWN_FAILURE;
 	}
 	add_up(report.snapshot, report.counters);
-	report.disagreements = report.snapshot->disagreements + report.counters[LA_COUNT_DISAGREEMENTS];
-	status = (asked.json ? la_report_json(&report) : print_text(&report)) < 0 ? LA_EXIT_OWN_FAILURE : LA_EXIT_OK;
+	report.disagreements =
+		report.snapshot->disagreements + report.counters[LA_COUNT_DISAGREEMENTS];
+	status = (asked.json ? la_report_json(&report) : print_text(&report)) < 0
+			 ? LA_EXIT_OWN_FAILURE
+			 : LA_EXIT_OK;
 	for (g = 0; status == LA_EXIT_OK && g < report.groups.groups_count; g++)
 		if (!asked.fail_on || (asked.fail_on & 1u << report.groups.groups[g].verdict))
 			status = LA_EXIT_FINDINGS;

@@ -38,15 +38,17 @@ static json_t *json_stack(struct la_report *report, const struct la_group *group
 		la_symbols_find(symbols, &stack->frames[i], &symbol);
 		snprintf(offset, sizeof(offset), "0x%llx", (unsigned long long)symbol.offset);
 		if (stack->frames[i].module) {
-			const struct la_read_module *module = &group->region->modules[stack->frames[i].module - 1];
+			const struct la_read_module *module =
+				&group->region->modules[stack->frames[i].module - 1];
 
 			for (b = 0; b < module->build_id_bytes && b < 20; b++)
 				snprintf(build_id + b * 2, 3, "%02x", module->build_id[b]);
 		}
 		json_array_append_new(frames,
-			json_pack("{s:o, s:o, s:o, s:i, s:s, s:s}", "function", safe_string(symbol.function), "file",
-				safe_string(symbol.file), "module", safe_string(symbol.module), "line", symbol.line,
-				"offset", offset, "build_id", build_id));
+			json_pack("{s:o, s:o, s:o, s:i, s:s, s:s}", "function",
+				safe_string(symbol.function), "file", safe_string(symbol.file),
+				"module", safe_string(symbol.module), "line", symbol.line, "offset",
+				offset, "build_id", build_id));
 	}
 	return frames;
 }
@@ -61,17 +63,19 @@ static json_t *json_group(struct la_report *report, const struct la_group *group
 	for (i = 0; i < group->count; i++) {
 		const struct la_item *item = report->groups.items[group->first + i];
 
-		json_array_append_new(peers, json_string(la_format_address(text, item->remote, item->remote_port)));
+		json_array_append_new(peers,
+			json_string(la_format_address(text, item->remote, item->remote_port)));
 		if (item->pid != last_pid)
 			json_array_append_new(pids, json_integer(item->pid));
 		last_pid = item->pid;
 	}
 	snprintf(id, sizeof(id), "%012llx", (unsigned long long)(group->id >> 16));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:b, s:I, s:o, s:o, s:o, s:o}", "group", id, "verdict",
-		la_verdict_id(group->verdict), "name", la_verdict_name(group->verdict), "meaning",
-		la_verdict_meaning(group->verdict), "mover", la_verdict_mover(group->verdict), "count",
-		(json_int_t)group->count, "oldest", (double)group->oldest_us / 1e6, "median",
-		(double)group->median_us / 1e6, "ages_are_lower_bounds", group->age_at_least, "unread",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:b, s:I, s:o, s:o, s:o, s:o}",
+		"group", id, "verdict", la_verdict_id(group->verdict), "name",
+		la_verdict_name(group->verdict), "meaning", la_verdict_meaning(group->verdict),
+		"mover", la_verdict_mover(group->verdict), "count", (json_int_t)group->count,
+		"oldest", (double)group->oldest_us / 1e6, "median", (double)group->median_us / 1e6,
+		"ages_are_lower_bounds", group->age_at_least, "unread",
 		(json_int_t)group->unread_bytes, "pids", pids, "peers", peers, "opened_by",
 		json_stack(report, group, group->open_stack), "told_of_eof_by",
 		json_stack(report, group, group->eof_stack));
@@ -120,8 +124,8 @@ int la_report_json(struct la_report *report)
 		json_object_set_new(totals, counters[i].name,
 			json_integer((json_int_t)report->counters[counters[i].counter]));
 	root = json_pack("{s:s, s:f, s:o, s:o, s:I}", "schema", "lastack.report/1", "min_age",
-		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals, "disagreements",
-		(json_int_t)report->disagreements);
+		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals,
+		"disagreements", (json_int_t)report->disagreements);
 	if (!root)
 		return -1;
 	result = json_dumpf(root, stdout, JSON_INDENT(1));

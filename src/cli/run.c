@@ -39,7 +39,9 @@ static int add_policy(const char *word, struct la_policy *policy, char list[LIST
 
 	if (!la_policy_file(word, path)) {
 		name = la_safe(word);
-		la_say("-p %s: no such policy: write the path of a file, or the name of a shipped one", name ? name : "?");
+		la_say("-p %s: no such policy: write the path of a file, or the name of a shipped "
+		       "one",
+			name ? name : "?");
 		free(name);
 		return LA_EXIT_POLICY;
 	}
@@ -47,7 +49,8 @@ static int add_policy(const char *word, struct la_policy *policy, char list[LIST
 	if (status != LA_EXIT_OK)
 		return status;
 	if (strchr(path, ',') || strlen(list) + strlen(path) + 2 > LIST) {
-		la_say("-p: a path with a comma in it, or too many: LASTACK_POLICY is a list with commas");
+		la_say("-p: a path with a comma in it, or too many: LASTACK_POLICY is a list with "
+		       "commas");
 		return LA_EXIT_USAGE;
 	}
 	if (*list)
@@ -94,7 +97,8 @@ static void preload(const char *shim)
 int la_cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-		{"observe", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"observe", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	static struct la_policy policy;
 	static char list[LIST];
 	char shim[4096], binary[4096], reason[LA_REASON] = "";
@@ -118,11 +122,13 @@ int la_cmd_run(int argc, char **argv)
 		return LA_EXIT_USAGE;
 	}
 	if (!find_shim(shim)) {
-		la_say("liblastack.so is neither beside this command nor in " LA_LIBDIR ": build or install lastack again");
+		la_say("liblastack.so is neither beside this command nor in " LA_LIBDIR
+		       ": build or install lastack again");
 		return LA_EXIT_OWN_FAILURE;
 	}
 	if (strpbrk(shim, ": ")) {
-		la_say("liblastack.so lies in a folder whose name has a colon or a space: the loader cannot be told such a name");
+		la_say("liblastack.so lies in a folder whose name has a colon or a space: the "
+		       "loader cannot be told such a name");
 		return LA_EXIT_PRELOAD;
 	}
 	status = la_preload_resolve(argv[optind], binary, reason);

@@ -46,11 +46,13 @@ static size_t character(const unsigned char *at)
 			return 0;
 		code = code << 6 | (at[i] & 0x3f);
 	}
-	if ((length == 2 && code < 0xa0) || (length == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
+	if ((length == 2 && code < 0xa0) ||
+		(length == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
 		(length == 4 && (code < 0x10000 || code > 0x10ffff)))
 		return 0;
 	/* Direction overrides turn a line around: as bad as an escape. */
-	if ((code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
+	if ((code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+		(code >= 0x2066 && code <= 0x2069))
 		return 0;
 	return length;
 }

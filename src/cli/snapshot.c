@@ -72,7 +72,8 @@ static bool add_socket(const struct la_diag_socket *socket, void *context)
 
 	if (snapshot->sockets_count == taking->sockets_room) {
 		size_t room = taking->sockets_room ? taking->sockets_room * 2 : 1024;
-		struct la_diag_socket *sockets = realloc(snapshot->sockets, room * sizeof(*sockets));
+		struct la_diag_socket *sockets =
+			realloc(snapshot->sockets, room * sizeof(*sockets));
 
 		if (!sockets) {
 			taking->failed = true;
@@ -126,7 +127,9 @@ static void dump_all(struct taking *taking)
 	int result = la_diag_each(~0u, add_socket, taking);
 
 	if (result < 0)
-		la_say("the kernel does not list its sockets (%s): positions are those of the region", strerror(-result));
+		la_say("the kernel does not list its sockets (%s): positions are those of the "
+		       "region",
+			strerror(-result));
 	for (r = 0; r < snapshot->regions_count; r++)
 		for (p = 0; p < snapshot->regions[r].processes_count; p++) {
 			const struct la_read_process *process = &snapshot->regions[r].processes[p];
@@ -144,7 +147,8 @@ static void dump_all(struct taking *taking)
 			seen[seen_count++] = network;
 			result = dump_in(process->pid, taking);
 			if (result < 0)
-				la_say("process %u is in another network namespace (%s): its positions are those of the region",
+				la_say("process %u is in another network namespace (%s): its "
+				       "positions are those of the region",
 					process->pid, strerror(-result));
 		}
 }
@@ -162,7 +166,8 @@ static struct la_diag_socket *find_socket(const struct la_snapshot *snapshot, ui
 
 	if (!cookie || !snapshot->sockets_count)
 		return NULL;
-	return bsearch(&key, snapshot->sockets, snapshot->sockets_count, sizeof(key), compare_cookies);
+	return bsearch(
+		&key, snapshot->sockets, snapshot->sockets_count, sizeof(key), compare_cookies);
 }
 
 static struct la_item *add_item(struct la_snapshot *snapshot, size_t *room)
@@ -186,7 +191,8 @@ static bool someone_lives(const struct la_region_copy *region, uint64_t holders)
 
 	for (i = 0; i < region->processes_count; i++)
 		if (region->processes[i].alive &&
-			((holders & LA_HOLDER_UNKNOWN_BIT) || (holders & 1ull << region->processes[i].index)))
+			((holders & LA_HOLDER_UNKNOWN_BIT) ||
+				(holders & 1ull << region->processes[i].index)))
 			return true;
 	return false;
 }
@@ -197,7 +203,8 @@ static bool any_lives(const struct la_region_copy *region)
 }
 
 static int add_connection(struct la_snapshot *snapshot, const struct la_region_copy *region,
-	const struct la_read_connection *connection, const struct la_holders *holders, size_t *room, bool *marks)
+	const struct la_read_connection *connection, const struct la_holders *holders, size_t *room,
+	bool *marks)
 {
 	struct la_diag_socket *socket = find_socket(snapshot, connection->cookie);
 	const struct la_holder *holder = NULL;
@@ -234,7 +241,8 @@ static int add_connection(struct la_snapshot *snapshot, const struct la_region_c
 }
 
 /* In a backlog: no descriptor, nobody closed it, and the port is one that a preloaded process listens on. */
-static int add_backlog(struct la_snapshot *snapshot, const struct la_diag_socket *socket, size_t *room)
+static int add_backlog(
+	struct la_snapshot *snapshot, const struct la_diag_socket *socket, size_t *room)
 {
 	size_t r;
 	uint32_t c;
@@ -250,7 +258,8 @@ static int add_backlog(struct la_snapshot *snapshot, const struct la_diag_socket
 			const struct la_read_connection *listener = &region->connections[c];
 			struct la_item *item;
 
-			if (listener->role != LA_ROLE_LISTENER || listener->phase != LA_PHASE_OPEN ||
+			if (listener->role != LA_ROLE_LISTENER ||
+				listener->phase != LA_PHASE_OPEN ||
 				listener->local_port != socket->names.local_port)
 				continue;
 			item = add_item(snapshot, room);
@@ -316,14 +325,16 @@ int la_snapshot_take(struct la_snapshot **out, uint32_t pid, const char *file)
 			la_say("%s: no such file", file);
 		status = LA_EXIT_PROCESS;
 	} else if (pid && !snapshot->regions_count) {
-		la_say("process %u is in no region: it is not preloaded, has had no TCP connection yet, or keeps its region where LASTACK_DIR of its environment says",
+		la_say("process %u is in no region: it is not preloaded, has had no TCP connection "
+		       "yet, or keeps its region where LASTACK_DIR of its environment says",
 			pid);
 		status = LA_EXIT_PROCESS;
 	}
 	if (status == LA_EXIT_OK) {
 		dump_all(&taking);
 		if (snapshot->sockets_count)
-			qsort(snapshot->sockets, snapshot->sockets_count, sizeof(*snapshot->sockets), compare_cookies);
+			qsort(snapshot->sockets, snapshot->sockets_count,
+				sizeof(*snapshot->sockets), compare_cookies);
 		snapshot->now_us = la_now_us();
 		if (join(snapshot) < 0 || taking.failed) {
 			la_say("out of memory");

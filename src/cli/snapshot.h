@@ -31,8 +31,9 @@ enum la_verdict la_verdict_by_name(const char *name);
 
 struct la_item {
 	const struct la_region_copy *region;
-	const struct la_read_connection *connection; /* NULL: never accepted, only the kernel knows it */
-	const struct la_diag_socket *socket;	     /* NULL: the kernel does not know it (any more) */
+	const struct la_read_connection
+		*connection;                 /* NULL: never accepted, only the kernel knows it */
+	const struct la_diag_socket *socket; /* NULL: the kernel does not know it (any more) */
 	enum la_state state;
 	uint64_t age_us;
 	bool age_at_least; /* age_us is a lower bound */
@@ -57,7 +58,7 @@ struct la_snapshot {
 	struct la_diag_socket *sockets;
 	size_t sockets_count;
 	uint64_t now_us;
-	uint64_t disagreements; /* facts that the kernel contradicted */
+	uint64_t disagreements;  /* facts that the kernel contradicted */
 	unsigned int unreadable; /* regions that were refused; said on standard error */
 };
 

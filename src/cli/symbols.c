@@ -48,7 +48,8 @@ static bool is_the_same(Dwfl_Module *found, const struct la_read_module *recorde
 	GElf_Addr at;
 	int bytes = dwfl_module_build_id(found, &id, &at);
 
-	return bytes > 0 && (uint32_t)bytes == recorded->build_id_bytes && memcmp(id, recorded->build_id, (size_t)bytes) == 0;
+	return bytes > 0 && (uint32_t)bytes == recorded->build_id_bytes &&
+	       memcmp(id, recorded->build_id, (size_t)bytes) == 0;
 }
 
 static void open_module(struct module *module, const struct la_read_module *recorded)
@@ -56,8 +57,8 @@ static void open_module(struct module *module, const struct la_read_module *reco
 	struct stat status;
 
 	module->tried = true;
-	if (recorded->path[0] != '/' || recorded->build_id_bytes == 0 || stat(recorded->path, &status) != 0 ||
-		!S_ISREG(status.st_mode))
+	if (recorded->path[0] != '/' || recorded->build_id_bytes == 0 ||
+		stat(recorded->path, &status) != 0 || !S_ISREG(status.st_mode))
 		return;
 	module->dwfl = dwfl_begin(&callbacks);
 	if (!module->dwfl)
@@ -66,8 +67,8 @@ static void open_module(struct module *module, const struct la_read_module *reco
 	module->found = dwfl_report_offline(module->dwfl, "", recorded->path, -1);
 	dwfl_report_end(module->dwfl, NULL, NULL);
 	/* The file first: only then does libdwfl know its build-id. */
-	if (module->found &&
-		(!dwfl_module_getelf(module->found, &module->bias) || !is_the_same(module->found, recorded)))
+	if (module->found && (!dwfl_module_getelf(module->found, &module->bias) ||
+				     !is_the_same(module->found, recorded)))
 		module->found = NULL;
 }
 
@@ -78,7 +79,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-void la_symbols_find(struct la_symbols *symbols, const struct la_read_frame *frame, struct la_symbol *symbol)
+void la_symbols_find(
+	struct la_symbols *symbols, const struct la_read_frame *frame, struct la_symbol *symbol)
 {
 	const struct la_read_module *recorded;
 	struct module *module;

@@ -22,7 +22,8 @@ struct la_symbol {
 
 struct la_symbols *la_symbols_new(const struct la_region_copy *region);
 /* Strings live as long as `symbols`, and are not escaped. */
-void la_symbols_find(struct la_symbols *symbols, const struct la_read_frame *frame, struct la_symbol *symbol);
+void la_symbols_find(
+	struct la_symbols *symbols, const struct la_read_frame *frame, struct la_symbol *symbol);
 void la_symbols_free(struct la_symbols *symbols);
 
 #endif

@@ -74,8 +74,9 @@ static void print_rows(unsigned int from, unsigned int to, unsigned int counts[2
 
 static json_t *json_cell(const struct la_step_cell *cell, unsigned int connections)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "state", la_state_name(cell->in), "step", cell->step, "does",
-		cell->does, "to", la_state_name(cell->to), "rfc", cell->rfc, "connections", (int)connections);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "state", la_state_name(cell->in), "step",
+		cell->step, "does", cell->does, "to", la_state_name(cell->to), "rfc", cell->rfc,
+		"connections", (int)connections);
 }
 
 static int print_json(unsigned int counts[2][LA_STATE_COUNT])
@@ -88,9 +89,10 @@ static int print_json(unsigned int counts[2][LA_STATE_COUNT])
 		const struct la_step_row *row = &la_steps[r];
 
 		json_array_append_new(rows,
-			json_pack("{s:i, s:s, s:b, s:o, s:o}", "number", (int)row->number, "label", row->label,
-				"table_154", r < la_steps_table_154, "client",
-				json_cell(&row->side[LA_SIDE_CLIENT], counts[LA_SIDE_CLIENT][row->side[LA_SIDE_CLIENT].in]),
+			json_pack("{s:i, s:s, s:b, s:o, s:o}", "number", (int)row->number, "label",
+				row->label, "table_154", r < la_steps_table_154, "client",
+				json_cell(&row->side[LA_SIDE_CLIENT],
+					counts[LA_SIDE_CLIENT][row->side[LA_SIDE_CLIENT].in]),
 				"server",
 				json_cell(&row->side[LA_SIDE_SERVER],
 					counts[LA_SIDE_SERVER][row->side[LA_SIDE_SERVER].in])));
@@ -104,8 +106,8 @@ static int print_json(unsigned int counts[2][LA_STATE_COUNT])
 
 int la_cmd_table(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'J'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	unsigned int counts[2][LA_STATE_COUNT];
 	struct la_snapshot *snapshot;
 	unsigned long pid = 0;
@@ -133,7 +135,8 @@ int la_cmd_table(int argc, char **argv)
 	la_snapshot_free(snapshot);
 	if (json)
 		return print_json(counts);
-	printf("TCP connection termination (The TCP/IP Guide, Table 154); client: who closes first\n");
+	printf("TCP connection termination (The TCP/IP Guide, Table 154); client: who closes "
+	       "first\n");
 	print_rows(0, la_steps_table_154, counts);
 	printf("\nBeyond Table 154\n");
 	print_rows(la_steps_table_154, la_steps_count, counts);

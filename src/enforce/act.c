@@ -49,13 +49,11 @@ static int act_on_dup(int fd, enum la_action action)
 		set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 		return 0;
-	case LA_ACTION_SHUTDOWN:
-		return (int)la_sys(SYS_shutdown, fd, SHUT_RDWR);
+	case LA_ACTION_SHUTDOWN: return (int)la_sys(SYS_shutdown, fd, SHUT_RDWR);
 	case LA_ACTION_RESET:
 		/* RST, kernel memory freed; the number stays the application's. */
 		return (int)la_sys(SYS_connect, fd, &unspecified, sizeof(unspecified));
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 

@@ -17,7 +17,7 @@
 
 #define SHORTEST_PERIOD_NS (50 * LA_MS_NS)
 #define LONGEST_PERIOD_NS  (5000 * LA_MS_NS)
-#define MAX_PERIOD_NS	   (1000 * LA_MS_NS) /* "never more at once" cannot wait for a look every 5 s */
+#define MAX_PERIOD_NS      (1000 * LA_MS_NS) /* "never more at once" cannot wait for a look every 5 s */
 enum { LOOKS_PER_LIMIT = 8, SUSPECTS = 4096, FD_LAST = 0x3fffffff };
 
 /* The helper's own memory of a connection, by index. */
@@ -77,21 +77,18 @@ static bool prepare(const struct la_region *region)
 }
 
 /* What a kernel state proves goes into the folded row. */
-static void learn(struct la_connection_record *record, uint32_t index, uint32_t generation, int state, uint64_t now_ns)
+static void learn(struct la_connection_record *record, uint32_t index, uint32_t generation,
+	int state, uint64_t now_ns)
 {
 	uint64_t us = now_ns / 1000;
 
 	switch (state) {
 	case TCP_CLOSE_WAIT:
-	case TCP_LAST_ACK:
-		la_track_fold(record, generation, LA_SEEN_PEER_FIN, us);
-		break;
+	case TCP_LAST_ACK: la_track_fold(record, generation, LA_SEEN_PEER_FIN, us); break;
 	case TCP_FIN_WAIT2:
 		la_track_fold(record, generation, LA_SEEN_FIN_ACKED, us);
 		/* fall through */
-	case TCP_FIN_WAIT1:
-		la_track_fold(record, generation, LA_SEEN_OURS_FIRST, us);
-		break;
+	case TCP_FIN_WAIT1: la_track_fold(record, generation, LA_SEEN_OURS_FIRST, us); break;
 	case TCP_CLOSING:
 		la_track_fold(record, generation, LA_SEEN_OURS_FIRST, us);
 		la_track_fold(record, generation, LA_SEEN_PEER_FIN, us);
@@ -127,7 +124,10 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 	struct la_log_line line = {.action = la_action_name(action),
 		.rule_section = la_section_name((enum la_section)suspect->rule->section),
 		.rule_name = suspect->rule->name,
-		.result = observe ? "would" : result == 0 ? "ok" : result == -ESTALE ? "gone" : "failed",
+		.result = observe             ? "would"
+			  : result == 0       ? "ok"
+			  : result == -ESTALE ? "gone"
+					      : "failed",
 		.record = record,
 		.fd = suspect->fd,
 		.idle_ns = suspect->idle_ns};
@@ -162,12 +162,14 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 
 static bool has_moved(const struct la_progress *before, const struct la_progress *after)
 {
-	return before->bytes_acked != after->bytes_acked || before->bytes_received != after->bytes_received ||
-		before->bytes_sent != after->bytes_sent || before->unread != after->unread;
+	return before->bytes_acked != after->bytes_acked ||
+	       before->bytes_received != after->bytes_received ||
+	       before->bytes_sent != after->bytes_sent || before->unread != after->unread;
 }
 
 /* When did the state begin, and when did data last move? */
-static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state, uint64_t now_ns)
+static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state,
+	uint64_t now_ns)
 {
 	uint64_t since[LA_SEEN_COUNT] = {0};
 	uint64_t known_us;
@@ -177,7 +179,8 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		return;
 	if (watch->generation != generation || watch->state != (uint32_t)state) {
 		la_track_facts(index, since);
-		known_us = state == TCP_CLOSE_WAIT ? since[LA_SEEN_PEER_FIN] : since[LA_SEEN_SHUTDOWN];
+		known_us =
+			state == TCP_CLOSE_WAIT ? since[LA_SEEN_PEER_FIN] : since[LA_SEEN_SHUTDOWN];
 		if (state == TCP_CLOSE_WAIT && since[LA_SEEN_EOF] && since[LA_SEEN_EOF] < known_us)
 			known_us = since[LA_SEEN_EOF];
 		watch->since_ns = known_us && known_us * 1000 < now_ns ? known_us * 1000 : now_ns;
@@ -211,7 +214,8 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	state = la_kernel_state(fd);
 	if (state < 0)
 		return;
-	if (state != TCP_ESTABLISHED || (uint32_t)state != watch->state || watch->generation != generation)
+	if (state != TCP_ESTABLISHED || (uint32_t)state != watch->state ||
+		watch->generation != generation)
 		learn(record, index, generation, state, now_ns);
 	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
 	if (watch->generation != generation || watch->state != (uint32_t)state) {
@@ -229,10 +233,9 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		return;
 	follow(watch, fd, index, generation, state, now_ns);
 	la_track_facts(index, since);
-	view = la_view_of(record, since[LA_SEEN_EOF] ? LA_EOF_READ
-				: since[LA_SEEN_PEER_FIN]
-				? LA_EOF_UNREAD
-				: LA_EOF_NONE);
+	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
+				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
+							    : LA_EOF_NONE);
 	rule = la_policy_find(la_enforce_config.policy, section, &view);
 	if (!rule || suspects_count == SUSPECTS)
 		return;
@@ -258,7 +261,8 @@ static void enforce_max(const struct la_rule *rule)
 	for (; count > rule->max; count--) {
 		oldest = NULL;
 		for (i = 0; i < suspects_count; i++)
-			if (suspects[i].rule == rule && !suspects[i].acted && suspects[i].idle_ns >= period_ns &&
+			if (suspects[i].rule == rule && !suspects[i].acted &&
+				suspects[i].idle_ns >= period_ns &&
 				(!oldest || suspects[i].since_ns < oldest->since_ns))
 				oldest = &suspects[i];
 		if (!oldest)

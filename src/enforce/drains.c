@@ -125,7 +125,8 @@ void la_drains_evict_oldest(void)
 	struct place *oldest = NULL;
 
 	for (i = 0; i < high; i++)
-		if (atomic_load_explicit(&places[i].state, memory_order_acquire) == PLACE_DRAINING &&
+		if (atomic_load_explicit(&places[i].state, memory_order_acquire) ==
+				PLACE_DRAINING &&
 			(!oldest || places[i].started_ns < oldest->started_ns))
 			oldest = &places[i];
 	if (oldest)
@@ -137,7 +138,8 @@ bool la_drains_evict(int fd)
 	uint32_t high = atomic_load(&places_high), i;
 
 	for (i = 0; i < high; i++)
-		if (atomic_load_explicit(&places[i].state, memory_order_acquire) >= PLACE_DRAINING &&
+		if (atomic_load_explicit(&places[i].state, memory_order_acquire) >=
+				PLACE_DRAINING &&
 			places[i].order.fd == fd) {
 			evict(&places[i]);
 			return true;
@@ -212,7 +214,8 @@ static bool drain(struct place *place, uint64_t now_ns)
 		return true;
 	}
 	for (reads = 0; reads < READS_A_TURN; reads++) {
-		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
+		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL,
+			NULL);
 		if (got <= 0)
 			break;
 		place->drained_bytes += (uint64_t)got;
@@ -260,8 +263,8 @@ uint64_t la_drains_turn(uint64_t now_ns)
 	while (i < active_count) {
 		struct place *place = &places[active[i]];
 
-		if (place->due_ns > now_ns &&
-			atomic_load_explicit(&place->state, memory_order_acquire) != PLACE_EVICTED) {
+		if (place->due_ns > now_ns && atomic_load_explicit(&place->state,
+						      memory_order_acquire) != PLACE_EVICTED) {
 			if (place->due_ns < next)
 				next = place->due_ns;
 			i++;

@@ -28,8 +28,10 @@ void la_enforce_epoll(int epoll, int op, int fd)
 		return;
 	for (i = 0; i < LA_SLOT_EPOLLS; i++) {
 		empty = 0;
-		if (atomic_compare_exchange_strong(&sets[i], &empty, epoll + 1) || empty == epoll + 1)
+		if (atomic_compare_exchange_strong(&sets[i], &empty, epoll + 1) ||
+			empty == epoll + 1)
 			return;
 	}
-	atomic_store(&sets[LA_SLOT_EPOLLS - 1], -1); /* more than we can remember: no graceful close */
+	atomic_store(
+		&sets[LA_SLOT_EPOLLS - 1], -1); /* more than we can remember: no graceful close */
 }

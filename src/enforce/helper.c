@@ -19,13 +19,14 @@
 
 enum { STACK_BYTES = 64 * 1024, SIGSET_BYTES = 8 };
 
-static _Atomic uint32_t state; /* 0 none, 1 being started, 2 runs, 3 cannot */
-static _Atomic uint32_t calls;	/* futex: a call for the helper */
+static _Atomic uint32_t state;  /* 0 none, 1 being started, 2 runs, 3 cannot */
+static _Atomic uint32_t calls;  /* futex: a call for the helper */
 static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
-static _Atomic uint32_t alive;	/* its tid; the kernel clears it when it is gone */
+static _Atomic uint32_t alive;  /* its tid; the kernel clears it when it is gone */
 static _Atomic bool stopping;
 static struct la_thread_table *table;
-static char stack[STACK_BYTES] __attribute__((aligned(64))); /* one helper a process, so one stack */
+static char stack[STACK_BYTES]
+	__attribute__((aligned(64))); /* one helper a process, so one stack */
 
 void la_helper_count(enum la_counter counter)
 {

@@ -10,7 +10,7 @@
 
 extern struct la_enforce_settings la_enforce_config;
 
-#define LA_MS_NS  1000000ull
+#define LA_MS_NS 1000000ull
 #define LA_NEVER ~0ull
 
 /* ---- act.c */

@@ -50,7 +50,8 @@ int la_enforce_start(const struct la_enforce_settings *settings)
 	la_enforce_config = *settings;
 	if (!la_enforce_config.policy)
 		la_enforce_config.policy = &nothing;
-	closes = la_policy_closes_gracefully(la_enforce_config.policy) && !la_enforce_config.policy->observe;
+	closes = la_policy_closes_gracefully(la_enforce_config.policy) &&
+		 !la_enforce_config.policy->observe;
 	la_track_on_fork_child(fork_child);
 	return la_log_open(settings->log);
 }
@@ -73,7 +74,8 @@ void la_enforce_stop(void)
 static bool is_needed(int fd, enum la_close_linger linger)
 {
 	int state = la_kernel_state(fd);
-	bool peer_open = state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2;
+	bool peer_open =
+		state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2;
 
 	if (state != TCP_CLOSE_WAIT && state != TCP_LAST_ACK && state != TCP_CLOSING && !peer_open)
 		return false;
@@ -86,7 +88,8 @@ int la_enforce_begin(int fd, const struct la_release *release)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[release->index];
-	struct la_drain_order order = {.fd = -1, .index = release->index, .generation = release->generation};
+	struct la_drain_order order = {
+		.fd = -1, .index = release->index, .generation = release->generation};
 	uint32_t asked = LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED;
 	struct la_view view;
 	const struct la_rule *rule;
@@ -114,8 +117,8 @@ int la_enforce_begin(int fd, const struct la_release *release)
 		return -1;
 	}
 	/* Kernel truth beats the table, and a set that would go on reporting the closed number forbids it all. */
-	if (la_kernel_cookie(order.fd, &order.cookie) < 0 || order.cookie != atomic_load(&record->cookie) ||
-		!la_act_leave_epolls(fd)) {
+	if (la_kernel_cookie(order.fd, &order.cookie) < 0 ||
+		order.cookie != atomic_load(&record->cookie) || !la_act_leave_epolls(fd)) {
 		la_drains_cancel(place);
 		la_sys(SYS_close, order.fd);
 		return -1;

@@ -29,7 +29,8 @@ static void put(struct text *text, const char *string)
 	/* Names come from the program and its file: nothing that a terminal or a log parser would act on. */
 	for (; *string && text->length < sizeof(text->bytes) - 2; string++)
 		text->bytes[text->length++] =
-			(unsigned char)*string < 0x21 || (unsigned char)*string > 0x7e ? '?' : *string;
+			(unsigned char)*string < 0x21 || (unsigned char)*string > 0x7e ? '?'
+										       : *string;
 }
 
 static void put_number(struct text *text, uint64_t value, int width)
@@ -157,7 +158,8 @@ int la_log_open(const char *where)
 static void write_out(struct text *text)
 {
 	if (kind == SYSLOG) {
-		la_sys(SYS_sendto, log_fd, text->bytes, text->length, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+		la_sys(SYS_sendto, log_fd, text->bytes, text->length, MSG_DONTWAIT | MSG_NOSIGNAL,
+			NULL, 0);
 		return;
 	}
 	text->bytes[text->length++] = '\n';

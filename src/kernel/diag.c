@@ -79,7 +79,8 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	return MNL_CB_OK;
 }
 
-static int ask(struct mnl_socket *netlink, char *buffer, uint8_t family, uint32_t states, unsigned int sequence)
+static int ask(struct mnl_socket *netlink, char *buffer, uint8_t family, uint32_t states,
+	unsigned int sequence)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
@@ -94,7 +95,8 @@ static int ask(struct mnl_socket *netlink, char *buffer, uint8_t family, uint32_
 	return mnl_socket_sendto(netlink, header, header->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static int dump_family(struct mnl_socket *netlink, char *buffer, uint8_t family, uint32_t states, struct dump *dump)
+static int dump_family(struct mnl_socket *netlink, char *buffer, uint8_t family, uint32_t states,
+	struct dump *dump)
 {
 	unsigned int sequence = family, port = mnl_socket_get_portid(netlink);
 	int result = ask(netlink, buffer, family, states, sequence);
@@ -115,7 +117,8 @@ static int dump_family(struct mnl_socket *netlink, char *buffer, uint8_t family,
 	return result;
 }
 
-int la_diag_each(uint32_t states, bool (*each)(const struct la_diag_socket *socket, void *context), void *context)
+int la_diag_each(uint32_t states, bool (*each)(const struct la_diag_socket *socket, void *context),
+	void *context)
 {
 	struct dump dump = {.each = each, .context = context};
 	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);

@@ -112,8 +112,8 @@ int la_kernel_unacked(int fd)
 	return result < 0 ? result : bytes;
 }
 
-bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16], uint16_t *port,
-	uint8_t *family)
+bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16],
+	uint16_t *port, uint8_t *family)
 {
 	const struct sockaddr_in *v4 = sockaddr;
 	const struct sockaddr_in6 *v6 = sockaddr;

@@ -53,7 +53,8 @@ static int open_folder(const char *path)
 	int fd;
 
 	la_sys(SYS_mkdirat, AT_FDCWD, path, 0700);
-	fd = (int)la_sys(SYS_openat, AT_FDCWD, path, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC, 0);
+	fd = (int)la_sys(
+		SYS_openat, AT_FDCWD, path, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
 	if (la_sys(SYS_fstat, fd, &status) < 0 || status.st_uid != (uid_t)la_sys(SYS_geteuid) ||
@@ -98,7 +99,8 @@ static bool is_lived_in(int folder, const char *name, uint32_t self)
 	struct la_process_record process;
 	bool lived_in = false;
 	uint32_t i;
-	int fd = (int)la_sys(SYS_openat, folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+	int fd = (int)la_sys(
+		SYS_openat, folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return true;
@@ -108,7 +110,8 @@ static bool is_lived_in(int folder, const char *name, uint32_t self)
 
 		for (i = 0; i < section->count && i < LA_REGION_PROCESSES; i++) {
 			if (la_sys(SYS_pread64, fd, &process, sizeof(process),
-				    section->offset + (uint64_t)i * section->stride) != (long)sizeof(process))
+				    section->offset + (uint64_t)i * section->stride) !=
+				(long)sizeof(process))
 				break;
 			if (process.pid && process.pid != self &&
 				la_sys(SYS_kill, process.pid, 0) != -ESRCH)
@@ -180,7 +183,8 @@ static void *map_file(int fd, uint64_t size)
 		return NULL;
 	if (la_sys(SYS_ftruncate, fd, size) < 0)
 		return NULL;
-	mapped = la_sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	mapped = la_sys(
+		SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (mapped < 0 && mapped > -PAGE)
 		return NULL;
 	return (void *)mapped;
@@ -203,7 +207,8 @@ static void read_boot_id(uint8_t id[16])
 {
 	char text[37];
 	int i, count = 0;
-	int fd = (int)la_sys(SYS_openat, AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
+	int fd = (int)la_sys(
+		SYS_openat, AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
 
 	memset(id, 0, 16);
 	if (fd < 0)
@@ -241,7 +246,8 @@ static void set_pointers(struct la_region *region, char *base)
 	region->header = (void *)base;
 }
 
-int la_region_create(struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256])
+int la_region_create(
+	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256])
 {
 	/* The address space may be limited (RLIMIT_AS): then fewer connections. */
 	static const uint32_t sizes[] = {LA_REGION_CONNECTIONS, 1 << 16, 1 << 12};
@@ -266,7 +272,8 @@ int la_region_create(struct la_region *region, const char *wanted_dir, const cha
 	for (i = 0; !base && fd >= 0 && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_file(fd, size);
-		if (base && la_region_populate(base, PAGE + sizeof(struct la_process_record) * LA_REGION_PROCESSES)) {
+		if (base && la_region_populate(base, PAGE + sizeof(struct la_process_record) *
+								     LA_REGION_PROCESSES)) {
 			la_sys(SYS_munmap, base, size);
 			base = NULL;
 			break; /* the file system is full */

@@ -41,11 +41,13 @@ int la_reader_bytes(const struct la_reader *reader, void *to, uint64_t offset, s
 	return 0;
 }
 
-int la_reader_entry(const struct la_reader *reader, enum la_section_id id, uint32_t index, void *to, size_t bytes)
+int la_reader_entry(const struct la_reader *reader, enum la_section_id id, uint32_t index, void *to,
+	size_t bytes)
 {
 	const struct la_region_section *section = &reader->header.sections[id];
 
-	return la_reader_bytes(reader, to, section->offset + (uint64_t)index * section->stride, bytes);
+	return la_reader_bytes(
+		reader, to, section->offset + (uint64_t)index * section->stride, bytes);
 }
 
 static uint32_t clamp(uint32_t high, uint32_t count, uint32_t most)
@@ -63,7 +65,8 @@ static int check_header(struct la_reader *reader, char error[160])
 	} known[LA_REGION_S_COUNT] = {
 		[LA_REGION_S_PROCESSES] = {sizeof(struct la_process_record), LA_REGION_PROCESSES},
 		[LA_REGION_S_THREADS] = {sizeof(struct la_thread_table), LA_REGION_THREADS},
-		[LA_REGION_S_CONNECTIONS] = {sizeof(struct la_connection_record), LA_REGION_CONNECTIONS},
+		[LA_REGION_S_CONNECTIONS] = {sizeof(struct la_connection_record),
+			LA_REGION_CONNECTIONS},
 		[LA_REGION_S_STACKS] = {sizeof(struct la_stack_record), LA_REGION_STACKS},
 		[LA_REGION_S_MODULES] = {sizeof(struct la_module_record), LA_REGION_MODULES},
 		[LA_REGION_S_POLICY] = {sizeof(struct la_policy), 1},
@@ -76,20 +79,25 @@ static int check_header(struct la_reader *reader, char error[160])
 	if (header->magic != LA_REGION_MAGIC)
 		return refuse(error, -EBADMSG, "not a lastack region");
 	if (header->version != LA_REGION_VERSION)
-		return refuse(error, -ENOTSUP, "a region of another version of lastack: read it with that one");
+		return refuse(error, -ENOTSUP,
+			"a region of another version of lastack: read it with that one");
 	for (i = 0; i < LA_REGION_S_COUNT; i++) {
 		const struct la_region_section *section = &header->sections[i];
 
-		if (section->count == 0 || section->count > known[i].most || section->stride < known[i].bytes ||
-			section->stride > 1 << 20 || section->offset < sizeof(*header) ||
-			section->offset > reader->size ||
+		if (section->count == 0 || section->count > known[i].most ||
+			section->stride < known[i].bytes || section->stride > 1 << 20 ||
+			section->offset < sizeof(*header) || section->offset > reader->size ||
 			(uint64_t)section->count * section->stride > reader->size - section->offset)
 			return refuse(error, -EBADMSG, "damaged: a section lies outside the file");
 	}
-	reader->connections = clamp(header->connections_high, header->sections[LA_REGION_S_CONNECTIONS].count, ~0u);
-	reader->threads = clamp(header->threads_high, header->sections[LA_REGION_S_THREADS].count, ~0u);
-	reader->stacks = clamp(header->stacks_high, header->sections[LA_REGION_S_STACKS].count, ~0u);
-	reader->modules = clamp(header->modules_high, header->sections[LA_REGION_S_MODULES].count, ~0u);
+	reader->connections = clamp(
+		header->connections_high, header->sections[LA_REGION_S_CONNECTIONS].count, ~0u);
+	reader->threads =
+		clamp(header->threads_high, header->sections[LA_REGION_S_THREADS].count, ~0u);
+	reader->stacks =
+		clamp(header->stacks_high, header->sections[LA_REGION_S_STACKS].count, ~0u);
+	reader->modules =
+		clamp(header->modules_high, header->sections[LA_REGION_S_MODULES].count, ~0u);
 	return 0;
 }
 
@@ -101,7 +109,8 @@ static int open_region(struct la_reader *reader, const char *path, char error[16
 	reader->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (reader->fd < 0) {
 		result = -errno;
-		return refuse(error, result, result == -ELOOP ? "a symbolic link: not followed" : strerror(-result));
+		return refuse(error, result,
+			result == -ELOOP ? "a symbolic link: not followed" : strerror(-result));
 	}
 	if (fstat(reader->fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return refuse(error, -EBADMSG, "not a regular file");
@@ -169,7 +178,8 @@ static bool is_alive(const struct la_read_process *process)
 	uint64_t ticks = 0;
 	char state = 0;
 
-	if (process->pid > 0x7ffffffe || !process_stat(process->pid, &state, &ticks) || state == 'Z' || state == 'X')
+	if (process->pid > 0x7ffffffe || !process_stat(process->pid, &state, &ticks) ||
+		state == 'Z' || state == 'X')
 		return false;
 	return process->start_ticks == 0 || process->start_ticks == ticks;
 }
@@ -184,7 +194,8 @@ static int read_processes(const struct la_reader *reader, struct la_region_copy 
 	for (i = 0; i < count; i++) {
 		struct la_read_process *process = &copy->processes[copy->processes_count];
 		struct la_process_record record;
-		int result = la_reader_entry(reader, LA_REGION_S_PROCESSES, i, &record, sizeof(record));
+		int result =
+			la_reader_entry(reader, LA_REGION_S_PROCESSES, i, &record, sizeof(record));
 
 		if (result < 0)
 			return result;
@@ -215,13 +226,17 @@ static int read_stacks(const struct la_reader *reader, struct la_region_copy *co
 	for (i = 0; i < reader->stacks; i++) {
 		struct la_stack_record record;
 		struct la_read_stack *stack = &copy->stacks[i];
-		int result = la_reader_entry(reader, LA_REGION_S_STACKS, i, &record, sizeof(record));
+		int result =
+			la_reader_entry(reader, LA_REGION_S_STACKS, i, &record, sizeof(record));
 
 		if (result < 0)
 			return result;
-		stack->depth = record.depth < LA_REGION_STACK_DEPTH ? record.depth : LA_REGION_STACK_DEPTH;
+		stack->depth =
+			record.depth < LA_REGION_STACK_DEPTH ? record.depth : LA_REGION_STACK_DEPTH;
 		for (f = 0; f < stack->depth; f++) {
-			stack->frames[f].module = record.frames[f].module <= reader->modules ? record.frames[f].module : 0;
+			stack->frames[f].module = record.frames[f].module <= reader->modules
+							  ? record.frames[f].module
+							  : 0;
 			stack->frames[f].offset = record.frames[f].offset;
 		}
 	}
@@ -239,7 +254,8 @@ static int read_modules(const struct la_reader *reader, struct la_region_copy *c
 	for (i = 0; i < reader->modules; i++) {
 		struct la_module_record record;
 		struct la_read_module *module = &copy->modules[i];
-		int result = la_reader_entry(reader, LA_REGION_S_MODULES, i, &record, sizeof(record));
+		int result =
+			la_reader_entry(reader, LA_REGION_S_MODULES, i, &record, sizeof(record));
 
 		if (result < 0)
 			return result;
@@ -255,11 +271,13 @@ static int read_modules(const struct la_reader *reader, struct la_region_copy *c
 
 static int read_policy(const struct la_reader *reader, struct la_region_copy *copy)
 {
-	int result = la_reader_entry(reader, LA_REGION_S_POLICY, 0, &copy->policy, sizeof(copy->policy));
+	int result =
+		la_reader_entry(reader, LA_REGION_S_POLICY, 0, &copy->policy, sizeof(copy->policy));
 
 	if (result < 0)
 		return result;
-	copy->has_policy = !(reader->header.policy_sequence & 1) && la_policy_is_sane(&copy->policy);
+	copy->has_policy =
+		!(reader->header.policy_sequence & 1) && la_policy_is_sane(&copy->policy);
 	if (!copy->has_policy)
 		la_policy_init(&copy->policy);
 	return 0;
@@ -291,7 +309,8 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 		if (result == 0)
 			result = read_policy(&reader, copy);
 		if (result < 0)
-			refuse(error, result, result == -ENOMEM ? "out of memory" : "damaged: it ends too early");
+			refuse(error, result,
+				result == -ENOMEM ? "out of memory" : "damaged: it ends too early");
 	}
 	free(reader.rows);
 	if (reader.fd >= 0)

@@ -11,7 +11,8 @@
 
 #include <lastack/region_reader.h>
 
-static int in_folder(const char *folder, void (*each)(const char *path, void *context), void *context)
+static int in_folder(
+	const char *folder, void (*each)(const char *path, void *context), void *context)
 {
 	struct dirent *entry;
 	DIR *list = opendir(folder);
@@ -24,7 +25,8 @@ static int in_folder(const char *folder, void (*each)(const char *path, void *co
 		char path[512];
 
 		if (length <= 7 || strcmp(entry->d_name + length - 7, ".region") != 0 ||
-			(size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= sizeof(path))
+			(size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >=
+				sizeof(path))
 			continue;
 		each(path, context);
 		count++;

@@ -63,19 +63,22 @@ int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy)
 	return result;
 }
 
-static void join(const uint64_t instants[LA_SEEN_COUNT], uint32_t generation, uint64_t seen_us[LA_SEEN_COUNT])
+static void join(const uint64_t instants[LA_SEEN_COUNT], uint32_t generation,
+	uint64_t seen_us[LA_SEEN_COUNT])
 {
 	int s;
 
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
 		uint64_t us = LA_INSTANT_US(instants[s]);
 
-		if (us && LA_INSTANT_TAG(instants[s]) == (uint16_t)generation && (!seen_us[s] || us < seen_us[s]))
+		if (us && LA_INSTANT_TAG(instants[s]) == (uint16_t)generation &&
+			(!seen_us[s] || us < seen_us[s]))
 			seen_us[s] = us;
 	}
 }
 
-static void join_stacks(const uint32_t stacks[3], uint32_t most, struct la_read_connection *connection)
+static void join_stacks(
+	const uint32_t stacks[3], uint32_t most, struct la_read_connection *connection)
 {
 	if (!connection->eof_stack && stacks[0] <= most)
 		connection->eof_stack = stacks[0];
@@ -137,8 +140,8 @@ static uint32_t within(uint32_t id, uint32_t most)
 }
 
 /* False when there is nothing to show. */
-static bool take(const struct la_reader *reader, const struct la_connection_record *record, uint32_t index,
-	struct la_read_connection *connection)
+static bool take(const struct la_reader *reader, const struct la_connection_record *record,
+	uint32_t index, struct la_read_connection *connection)
 {
 	uint64_t word = record->word, opened = record->opened;
 
@@ -171,7 +174,8 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	connection->family = record->family;
 	connection->ending = record->ending < LA_ENDING_COUNT ? record->ending : LA_ENDING_NONE;
 	connection->steps_done = record->steps_done;
-	connection->next_action = record->next_action < LA_ACTION_COUNT ? record->next_action : LA_ACTION_NONE;
+	connection->next_action =
+		record->next_action < LA_ACTION_COUNT ? record->next_action : LA_ACTION_NONE;
 	connection->next_us = record->next_us;
 	connection->drained_bytes = record->drained_bytes;
 	return true;
@@ -186,7 +190,8 @@ int la_reader_connections(const struct la_reader *reader, struct la_region_copy 
 		return -ENOMEM;
 	for (i = 0; i < reader->connections; i++) {
 		struct la_connection_record record;
-		int result = la_reader_entry(reader, LA_REGION_S_CONNECTIONS, i, &record, sizeof(record));
+		int result = la_reader_entry(
+			reader, LA_REGION_S_CONNECTIONS, i, &record, sizeof(record));
 
 		if (result < 0)
 			return result;

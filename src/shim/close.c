@@ -119,7 +119,8 @@ LA_EXPORT void closefrom(int low)
 	int saved = errno;
 
 	if (la_slot_next(low < 0 ? 0 : low, 0x3fffffff) < 0 || !la_here() ||
-		la_close_range_by(low < 0 ? 0 : (unsigned int)low, ~0u, 0, la_real.close_range) != 0)
+		la_close_range_by(low < 0 ? 0 : (unsigned int)low, ~0u, 0, la_real.close_range) !=
+			0)
 		la_real.closefrom(low);
 	errno = saved;
 }

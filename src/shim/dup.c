@@ -65,7 +65,8 @@ LA_EXPORT int dup2(int from, int to)
 
 LA_EXPORT int dup3(int from, int to, int flags)
 {
-	return from == to ? la_real.dup3(from, to, flags) : la_dup2_by(from, to, flags, la_real.dup3);
+	return from == to ? la_real.dup3(from, to, flags)
+			  : la_dup2_by(from, to, flags, la_real.dup3);
 }
 
 LA_COLD void la_descriptor_flags(int fd, long flags)

@@ -12,7 +12,8 @@ static void give(const struct msghdr *message)
 
 	if (!message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) || !la_here())
 		return;
-	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR((struct msghdr *)message, control)) {
+	for (control = CMSG_FIRSTHDR(message); control;
+		control = CMSG_NXTHDR((struct msghdr *)message, control)) {
 		const int *fds = (const int *)CMSG_DATA(control);
 		size_t count, i;
 

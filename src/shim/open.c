@@ -11,11 +11,12 @@ LA_COLD void la_opened_socket(int fd, int domain, int type, int protocol)
 {
 	int saved = errno;
 	bool tcp = (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM &&
-		(protocol == 0 || protocol == IPPROTO_TCP);
+		   (protocol == 0 || protocol == IPPROTO_TCP);
 
 	/* Anything else only clears what an unseen close left in the slot. */
 	if (la_on && (tcp || la_slot_load(fd)) && la_here())
-		la_track_socket(fd, tcp ? LA_SLOT_TCP | (type & SOCK_CLOEXEC ? LA_SLOT_CLOEXEC : 0u) : 0);
+		la_track_socket(
+			fd, tcp ? LA_SLOT_TCP | (type & SOCK_CLOEXEC ? LA_SLOT_CLOEXEC : 0u) : 0);
 	errno = saved;
 }
 
@@ -60,10 +61,12 @@ LA_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int f
 LA_COLD void la_opened_connect(int fd, const struct sockaddr *address, socklen_t length, int result)
 {
 	int saved = errno;
-	bool under_way = result < 0 && (saved == EINPROGRESS || saved == EINTR || saved == EALREADY);
+	bool under_way =
+		result < 0 && (saved == EINPROGRESS || saved == EINTR || saved == EALREADY);
 
 	if (la_on && la_here()) {
-		if (result == 0 && length >= sizeof(address->sa_family) && address->sa_family == AF_UNSPEC) {
+		if (result == 0 && length >= sizeof(address->sa_family) &&
+			address->sa_family == AF_UNSPEC) {
 			la_track_disconnected(fd);
 		} else if (result == 0 || under_way || saved == EISCONN) {
 			la_track_connected(fd, under_way);
@@ -99,8 +102,8 @@ LA_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen
 	int result = la_real.setsockopt(fd, level, name, value, length);
 	const struct linger *linger = value;
 
-	if (result == 0 && level == SOL_SOCKET && name == SO_LINGER && length >= sizeof(*linger) && la_slot_load(fd) &&
-		la_here())
+	if (result == 0 && level == SOL_SOCKET && name == SO_LINGER && length >= sizeof(*linger) &&
+		la_slot_load(fd) && la_here())
 		la_track_linger(fd, linger->l_onoff, linger->l_linger);
 	return result;
 }

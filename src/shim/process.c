@@ -110,7 +110,8 @@ LA_EXPORT int prctl(int option, ...)
 	d = va_arg(arguments, unsigned long);
 	va_end(arguments);
 	/* A filter of NULL only asks whether there are filters. */
-	if (option == PR_SET_SECCOMP && (a == SECCOMP_MODE_STRICT || (a == SECCOMP_MODE_FILTER && b)))
+	if (option == PR_SET_SECCOMP &&
+		(a == SECCOMP_MODE_STRICT || (a == SECCOMP_MODE_FILTER && b)))
 		la_seccomp();
 	return la_real.prctl(option, a, b, c, d);
 }

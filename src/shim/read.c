@@ -4,43 +4,27 @@
  * A read of 0 bytes tells the application that the peer has closed.
  */
 #include <errno.h>
-#include <netinet/tcp.h>
-
-#include <lastack/kernel.h>
 
 #include "shim.h"
 
 LA_COLD void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted)
 {
-	int saved = errno, state;
+	int saved = errno;
 
-	if (result < 0) {
-		if ((saved == ECONNRESET || saved == ETIMEDOUT || saved == EPIPE) && la_here())
-			la_track_saw(slot, LA_SEEN_RESET);
-		errno = saved;
-		return;
-	}
-	/* A buffer of no bytes reads 0 at any time. */
-	if (wanted == 0 || !la_here())
-		return;
-	state = la_kernel_state(fd);
-	switch (state) {
-	case TCP_CLOSE_WAIT:
-	case TCP_LAST_ACK:
-	case TCP_CLOSING: la_track_saw(slot, LA_SEEN_PEER_FIN); break;
-	case TCP_CLOSE:
-	case TCP_TIME_WAIT: break; /* our FIN came first, or a reset in CLOSE-WAIT: told is told */
-	default: return;	   /* shutdown(SHUT_RD), no FIN at all; or no TCP socket any more */
-	}
-	la_track_saw(slot, LA_SEEN_EOF);
+	if (result < 0 && saved == EAGAIN)
+		return; /* the usual end of a turn of an event loop */
+	if (result < 0 && la_here())
+		la_track_read_failed(slot, saved);
+	else if (result == 0 && wanted && la_here()) /* a buffer of no bytes reads 0 at any time */
+		la_track_read_end(fd, slot);
 	errno = saved;
 }
 
 /* The end of every hook here: nothing but a comparison when data came. */
-#define TELL(fd, slot, result, wanted)                                                   \
-	do {                                                                             \
-		if (__builtin_expect((result) <= 0, 0) && LA_SLOT_TRACKED(slot))         \
-			la_read_ended((fd), (slot), (result), (wanted));                 \
+#define TELL(fd, slot, result, wanted)                                           \
+	do {                                                                     \
+		if (__builtin_expect((result) <= 0, 0) && LA_SLOT_TRACKED(slot)) \
+			la_read_ended((fd), (slot), (result), (wanted));         \
 	} while (0)
 
 static size_t total(const struct iovec *parts, size_t count)
@@ -97,7 +81,8 @@ LA_EXPORT ssize_t __recv_chk(int fd, void *buffer, size_t bytes, size_t room, in
 	return result;
 }
 
-LA_EXPORT ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *address, socklen_t *length)
+LA_EXPORT ssize_t recvfrom(
+	int fd, void *buffer, size_t bytes, int flags, struct sockaddr *address, socklen_t *length)
 {
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.recvfrom(fd, buffer, bytes, flags, address, length);
@@ -106,8 +91,8 @@ LA_EXPORT ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct
 	return result;
 }
 
-LA_EXPORT ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flags, struct sockaddr *address,
-	socklen_t *length)
+LA_EXPORT ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room, int flags,
+	struct sockaddr *address, socklen_t *length)
 {
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.__recvfrom_chk(fd, buffer, bytes, room, flags, address, length);
@@ -116,7 +101,8 @@ LA_EXPORT ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room
 	return result;
 }
 
-LA_EXPORT ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t bytes, unsigned int flags)
+LA_EXPORT ssize_t splice(
+	int in, off64_t *in_at, int out, off64_t *out_at, size_t bytes, unsigned int flags)
 {
 	uint64_t slot = la_slot_load(in);
 	ssize_t result = la_real.splice(in, in_at, out, out_at, bytes, flags);
@@ -161,17 +147,21 @@ LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return result;
 }
 
-LA_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
+LA_EXPORT int recvmmsg(
+	int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
 {
 	uint64_t slot = la_slot_load(fd);
 	int result = la_real.recvmmsg(fd, messages, count, flags, timeout), i;
 
 	if (slot && result > 0 && messages[result - 1].msg_len == 0)
-		la_read_ended(fd, slot, 0, total(messages[result - 1].msg_hdr.msg_iov, messages[result - 1].msg_hdr.msg_iovlen));
+		la_read_ended(fd, slot, 0,
+			total(messages[result - 1].msg_hdr.msg_iov,
+				messages[result - 1].msg_hdr.msg_iovlen));
 	for (i = 0; !slot && i < result; i++)
 		received(&messages[i].msg_hdr);
 	return result;
 }
 
 LA_EXPORT ssize_t __read(int fd, void *buffer, size_t bytes) __attribute__((alias("read")));
-LA_EXPORT ssize_t __recv(int fd, void *buffer, size_t bytes, int flags) __attribute__((alias("recv")));
+LA_EXPORT ssize_t __recv(int fd, void *buffer, size_t bytes, int flags)
+	__attribute__((alias("recv")));

@@ -63,22 +63,22 @@ static void *find(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
-#define CALL(result, name, parameters, before)     \
-	static result early_of_##name parameters   \
-	{                                          \
-		return (result)(before);           \
+#define CALL(result, name, parameters, before)   \
+	static result early_of_##name parameters \
+	{                                        \
+		return (result)(before);         \
 	}
-#define LIBC(result, name, parameters, arguments)              \
-	static result early_of_##name parameters               \
-	{                                                      \
-		*(void **)&la_real.name = find(#name);         \
-		return la_real.name arguments;                 \
+#define LIBC(result, name, parameters, arguments)      \
+	static result early_of_##name parameters       \
+	{                                              \
+		*(void **)&la_real.name = find(#name); \
+		return la_real.name arguments;         \
 	}
-#define LIBC_VOID(name, parameters, arguments)                 \
-	static void early_of_##name parameters                 \
-	{                                                      \
-		*(void **)&la_real.name = find(#name);         \
-		la_real.name arguments;                        \
+#define LIBC_VOID(name, parameters, arguments)         \
+	static void early_of_##name parameters         \
+	{                                              \
+		*(void **)&la_real.name = find(#name); \
+		la_real.name arguments;                \
 	}
 #define VARIADIC(result, name, parameters)
 #include "calls.def"
@@ -88,10 +88,10 @@ static void *find(const char *name)
 #undef VARIADIC
 
 struct la_real la_real = {
-#define CALL(result, name, parameters, before)	  .name = early_of_##name,
+#define CALL(result, name, parameters, before)    .name = early_of_##name,
 #define LIBC(result, name, parameters, arguments) .name = early_of_##name,
-#define LIBC_VOID(name, parameters, arguments)	  .name = early_of_##name,
-#define VARIADIC(result, name, parameters)	  .name = early_of_##name,
+#define LIBC_VOID(name, parameters, arguments)    .name = early_of_##name,
+#define VARIADIC(result, name, parameters)        .name = early_of_##name,
 #include "calls.def"
 #undef CALL
 #undef LIBC
@@ -110,10 +110,10 @@ static void replace(void **pointer, const char *name)
 
 void la_real_bind(void)
 {
-#define CALL(result, name, parameters, before)	  replace((void **)&la_real.name, #name);
+#define CALL(result, name, parameters, before)    replace((void **)&la_real.name, #name);
 #define LIBC(result, name, parameters, arguments) replace((void **)&la_real.name, #name);
-#define LIBC_VOID(name, parameters, arguments)	  replace((void **)&la_real.name, #name);
-#define VARIADIC(result, name, parameters)	  replace((void **)&la_real.name, #name);
+#define LIBC_VOID(name, parameters, arguments)    replace((void **)&la_real.name, #name);
+#define VARIADIC(result, name, parameters)        replace((void **)&la_real.name, #name);
 #include "calls.def"
 #undef CALL
 #undef LIBC

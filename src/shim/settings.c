@@ -8,8 +8,8 @@
 #include <link.h>
 #include <string.h>
 
-#include <lastack/region.h>
 #include <lastack/sys.h>
+#include <lastack/track.h>
 
 #include "settings.h"
 
@@ -25,8 +25,8 @@ static const char *variable(char *const envp[], const char *name)
 	return NULL;
 }
 
-static void join(char *path, size_t room, const char *first, size_t first_length, const char *second, const char *third,
-	size_t third_length, const char *fourth)
+static void join(char *path, size_t room, const char *first, size_t first_length,
+	const char *second, const char *third, size_t third_length, const char *fourth)
 {
 	const char *parts[] = {first, second, third, fourth};
 	size_t lengths[] = {first_length, strlen(second), third_length, strlen(fourth)};
@@ -47,7 +47,8 @@ static void join(char *path, size_t room, const char *first, size_t first_length
 /* A name of a shipped policy: beside the build folder that we were loaded from, or installed. */
 static int open_policy(const char *word, size_t length, char path[PATH_BYTES])
 {
-	bool is_file = memchr(word, '/', length) || (length > 7 && strncmp(word + length - 7, ".policy", 7) == 0);
+	bool is_file = memchr(word, '/', length) ||
+		       (length > 7 && strncmp(word + length - 7, ".policy", 7) == 0);
 	struct dl_find_object self;
 	const char *mine = "", *slash = NULL;
 	int fd;
@@ -60,18 +61,22 @@ static int open_policy(const char *word, size_t length, char path[PATH_BYTES])
 		mine = self.dlfo_link_map->l_name;
 	slash = strrchr(mine, '/');
 	if (slash) {
-		join(path, PATH_BYTES, mine, (size_t)(slash - mine), "/../policies/", word, length, ".policy");
+		join(path, PATH_BYTES, mine, (size_t)(slash - mine), "/../policies/", word, length,
+			".policy");
 		fd = (int)la_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 		if (fd >= 0)
 			return fd;
 	}
-	join(path, PATH_BYTES, LA_DATADIR, strlen(LA_DATADIR), "/policies/", word, length, ".policy");
+	join(path, PATH_BYTES, LA_DATADIR, strlen(LA_DATADIR), "/policies/", word, length,
+		".policy");
 	return (int)la_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 }
 
-static void complain(struct la_policy_error *error, const char *what, size_t length, const char *why)
+static void complain(
+	struct la_policy_error *error, const char *what, size_t length, const char *why)
 {
-	join(error->text, sizeof(error->text), what, length > 200 ? 200 : length, ": ", why, strlen(why), "");
+	join(error->text, sizeof(error->text), what, length > 200 ? 200 : length, ": ", why,
+		strlen(why), "");
 }
 
 static bool read_policy(struct la_settings *settings, const char *word, size_t length)
@@ -131,7 +136,8 @@ static uint32_t stack_depth(const char *text)
 
 void la_settings_read(struct la_settings *settings, char *const envp[])
 {
-	const char *disable = variable(envp, "LASTACK_DISABLE"), *policy = variable(envp, "LASTACK_POLICY");
+	const char *disable = variable(envp, "LASTACK_DISABLE"),
+		   *policy = variable(envp, "LASTACK_POLICY");
 	const char *mode = variable(envp, "LASTACK_MODE"), *slash;
 	long length = la_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", settings->exe_path,
 		sizeof(settings->exe_path) - 1);
@@ -155,5 +161,6 @@ void la_settings_read(struct la_settings *settings, char *const envp[])
 	if (mode && strcmp(mode, "observe") == 0)
 		settings->policy.observe = 1;
 	else if (mode && *mode && !settings->error.text[0])
-		complain(&settings->error, mode, strlen(mode), "unknown LASTACK_MODE: write observe, or leave it out");
+		complain(&settings->error, mode, strlen(mode),
+			"unknown LASTACK_MODE: write observe, or leave it out");
 }

@@ -21,14 +21,14 @@
 #include <lastack/track.h>
 
 #define LA_EXPORT __attribute__((visibility("default")))
-#define LA_COLD	  __attribute__((cold, noinline))
+#define LA_COLD   __attribute__((cold, noinline))
 
 /* Each pointer may be called from the first instruction on: first it is a raw system call, the constructor sets the rest. */
 struct la_real {
-#define CALL(result, name, parameters, before) result(*name) parameters;
+#define CALL(result, name, parameters, before)    result(*name) parameters;
 #define LIBC(result, name, parameters, arguments) result(*name) parameters;
-#define LIBC_VOID(name, parameters, arguments)	  void(*name) parameters;
-#define VARIADIC(result, name, parameters)	  result(*name) parameters;
+#define LIBC_VOID(name, parameters, arguments)    void(*name) parameters;
+#define VARIADIC(result, name, parameters)        result(*name) parameters;
 #include "calls.def"
 #undef CALL
 #undef LIBC
@@ -39,10 +39,10 @@ extern struct la_real la_real;
 void la_real_bind(void);
 
 /* The hooks themselves; the _chk forms and the aliases are declared nowhere else. */
-#define CALL(result, name, parameters, before)	  result name parameters;
+#define CALL(result, name, parameters, before)    result name parameters;
 #define LIBC(result, name, parameters, arguments) result name parameters;
-#define LIBC_VOID(name, parameters, arguments)	  void name parameters;
-#define VARIADIC(result, name, parameters)	  result name parameters;
+#define LIBC_VOID(name, parameters, arguments)    void name parameters;
+#define VARIADIC(result, name, parameters)        result name parameters;
 #include "calls.def"
 #undef CALL
 #undef LIBC

@@ -54,7 +54,8 @@ LA_EXPORT long syscall(long number, ...)
 	va_end(arguments);
 
 	switch (number) {
-	case SYS_close: return la_slot_load((int)a) ? la_close_known((int)a, raw_close) : raw_close((int)a);
+	case SYS_close:
+		return la_slot_load((int)a) ? la_close_known((int)a, raw_close) : raw_close((int)a);
 	case SYS_close_range:
 		return la_close_range_by((unsigned int)a, (unsigned int)b, (int)c, raw_close_range);
 	case SYS_dup3:
@@ -62,10 +63,12 @@ LA_EXPORT long syscall(long number, ...)
 					: la_dup2_by((int)a, (int)b, (int)c, raw_dup3);
 #ifdef SYS_dup2
 	case SYS_dup2:
-		return (int)a == (int)b ? la_real.syscall(number, a, b) : la_dup2_by((int)a, (int)b, 0, raw_dup2);
+		return (int)a == (int)b ? la_real.syscall(number, a, b)
+					: la_dup2_by((int)a, (int)b, 0, raw_dup2);
 #endif
 	case SYS_prctl:
-		if (a == PR_SET_SECCOMP && (b == SECCOMP_MODE_STRICT || (b == SECCOMP_MODE_FILTER && c)))
+		if (a == PR_SET_SECCOMP &&
+			(b == SECCOMP_MODE_STRICT || (b == SECCOMP_MODE_FILTER && c)))
 			la_seccomp();
 		break;
 	case SYS_seccomp:
@@ -90,7 +93,9 @@ LA_EXPORT long syscall(long number, ...)
 		if (result >= 0)
 			la_opened_accept((int)a, (int)result, number == SYS_accept4 ? (int)d : 0);
 		break;
-	case SYS_connect: la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result); break;
+	case SYS_connect:
+		la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result);
+		break;
 	case SYS_shutdown:
 		if (result == 0)
 			la_half_closed((int)a, (int)b);
@@ -100,7 +105,8 @@ LA_EXPORT long syscall(long number, ...)
 			la_duplicated(slot, (int)result, false);
 		break;
 	case SYS_fcntl:
-		if (result >= 0 && (b == F_DUPFD || b == F_DUPFD_CLOEXEC) && (slot || la_slot_load((int)result)))
+		if (result >= 0 && (b == F_DUPFD || b == F_DUPFD_CLOEXEC) &&
+			(slot || la_slot_load((int)result)))
 			la_duplicated(slot, (int)result, b == F_DUPFD_CLOEXEC);
 		else if (result >= 0 && b == F_SETFD && slot)
 			la_descriptor_flags((int)a, c);

@@ -14,8 +14,8 @@
 #include "internal.h"
 
 enum {
-	GROW = 256,	 /* records made ready at a time */
-	ROOMY = 4096,	 /* closed records are kept at least until there are so many */
+	GROW = 256,   /* records made ready at a time */
+	ROOMY = 4096, /* closed records are kept at least until there are so many */
 };
 
 static _Atomic uint32_t hand; /* where the next free record is looked for */
@@ -30,7 +30,8 @@ struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation
 		return NULL;
 	record = &region->connections[LA_SLOT_INDEX(slot)];
 	word = atomic_load_explicit(&record->word, memory_order_acquire);
-	if ((uint16_t)LA_WORD_GEN(word) != LA_SLOT_TAG(slot) || LA_WORD_PHASE(word) != LA_PHASE_OPEN)
+	if ((uint16_t)LA_WORD_GEN(word) != LA_SLOT_TAG(slot) ||
+		LA_WORD_PHASE(word) != LA_PHASE_OPEN)
 		return NULL;
 	if (generation)
 		*generation = LA_WORD_GEN(word);
@@ -38,14 +39,15 @@ struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation
 }
 
 /* Move to `phase` and set flags, if it still is this connection. */
-static bool change(struct la_connection_record *record, uint32_t generation, enum la_phase phase, uint32_t set)
+static bool change(
+	struct la_connection_record *record, uint32_t generation, enum la_phase phase, uint32_t set)
 {
 	uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
 
 	while (LA_WORD_GEN(word) == generation)
 		if (atomic_compare_exchange_weak_explicit(&record->word, &word,
-			    LA_WORD_MAKE(generation, phase, LA_WORD_FLAGS(word) | set), memory_order_acq_rel,
-			    memory_order_acquire))
+			    LA_WORD_MAKE(generation, phase, LA_WORD_FLAGS(word) | set),
+			    memory_order_acq_rel, memory_order_acquire))
 			return true;
 	return false;
 }
@@ -55,8 +57,8 @@ static void grow(struct la_region *region, uint32_t high)
 	uint32_t room = region->header->sections[LA_REGION_S_CONNECTIONS].count;
 	uint32_t more = room - high < GROW ? room - high : GROW;
 
-	if (more == 0 ||
-		la_region_populate(&region->connections[high], more * sizeof(struct la_connection_record)) != 0)
+	if (more == 0 || la_region_populate(&region->connections[high],
+				 more * sizeof(struct la_connection_record)) != 0)
 		return;
 	atomic_compare_exchange_strong(&region->header->connections_high, &high, high + more);
 }
@@ -64,16 +66,20 @@ static void grow(struct la_region *region, uint32_t high)
 /* Index of a record in phase OPENING with a new generation, or -1. */
 static int64_t take_record(struct la_region *region)
 {
-	uint32_t high = atomic_load_explicit(&region->header->connections_high, memory_order_acquire);
-	uint32_t open = atomic_load_explicit(&region->header->connections_open, memory_order_relaxed);
+	uint32_t high =
+		atomic_load_explicit(&region->header->connections_high, memory_order_acquire);
+	uint32_t open =
+		atomic_load_explicit(&region->header->connections_open, memory_order_relaxed);
 	uint32_t tried;
 
 	if (open * 2 >= high)
 		grow(region, high);
 	for (;;) {
-		high = atomic_load_explicit(&region->header->connections_high, memory_order_acquire);
+		high = atomic_load_explicit(
+			&region->header->connections_high, memory_order_acquire);
 		for (tried = 0; tried < high; tried++) {
-			uint32_t at = atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % high;
+			uint32_t at =
+				atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % high;
 			struct la_connection_record *record = &region->connections[at];
 			uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
 			enum la_phase phase = LA_WORD_PHASE(word);
@@ -89,7 +95,8 @@ static int64_t take_record(struct la_region *region)
 				return at;
 		}
 		grow(region, high);
-		if (atomic_load_explicit(&region->header->connections_high, memory_order_acquire) == high)
+		if (atomic_load_explicit(&region->header->connections_high, memory_order_acquire) ==
+			high)
 			return -1;
 		atomic_store_explicit(&hand, high, memory_order_relaxed);
 	}
@@ -137,7 +144,8 @@ static void publish_new(int fd, uint64_t slot)
 }
 
 /* A record for `fd`, published in its slot. */
-static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t flags, const struct la_names *names)
+static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t flags,
+	const struct la_names *names)
 {
 	struct la_region *region = la_region_now();
 	struct la_connection_record *record;
@@ -157,15 +165,18 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 	record = &region->connections[index];
 	generation = LA_WORD_GEN(atomic_load_explicit(&record->word, memory_order_relaxed));
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
-		atomic_store_explicit(&record->own[s], LA_INSTANT_MAKE(generation, 0), memory_order_relaxed);
-		atomic_store_explicit(&record->folded[s], LA_INSTANT_MAKE(generation, 0), memory_order_relaxed);
+		atomic_store_explicit(
+			&record->own[s], LA_INSTANT_MAKE(generation, 0), memory_order_relaxed);
+		atomic_store_explicit(
+			&record->folded[s], LA_INSTANT_MAKE(generation, 0), memory_order_relaxed);
 	}
 	for (s = 0; s < 3; s++)
 		atomic_store_explicit(&record->stack[s], 0, memory_order_relaxed);
 	/* Asked for now: the kernel gives out the name on demand, and the close is too late. */
 	la_kernel_cookie(fd, &cookie);
 	atomic_store_explicit(&record->cookie, cookie, memory_order_relaxed);
-	atomic_store_explicit(&record->opened, LA_INSTANT_MAKE(generation, la_now_us()), memory_order_relaxed);
+	atomic_store_explicit(
+		&record->opened, LA_INSTANT_MAKE(generation, la_now_us()), memory_order_relaxed);
 	atomic_store_explicit(&record->owner, number, memory_order_relaxed);
 	atomic_store_explicit(&record->open_stack, la_stack_here(), memory_order_relaxed);
 	atomic_store_explicit(&record->pid, (uint32_t)la_sys(SYS_getpid), memory_order_relaxed);
@@ -192,13 +203,14 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
 	atomic_fetch_add_explicit(&region->header->connections_open, 1, memory_order_relaxed);
 	if (role == LA_ROLE_SERVER || role == LA_ROLE_CLIENT)
-		la_track_count(role == LA_ROLE_SERVER ? LA_COUNT_OPENED_SERVER : LA_COUNT_OPENED_CLIENT);
+		la_track_count(
+			role == LA_ROLE_SERVER ? LA_COUNT_OPENED_SERVER : LA_COUNT_OPENED_CLIENT);
 }
 
 static uint32_t linger_flags(uint32_t slot_flags)
 {
 	return (slot_flags & LA_SLOT_LINGER_RESET ? LA_CONNECTION_LINGER_RESET : 0) |
-		(slot_flags & LA_SLOT_LINGER_TIMED ? LA_CONNECTION_LINGER_TIMED : 0);
+	       (slot_flags & LA_SLOT_LINGER_TIMED ? LA_CONNECTION_LINGER_TIMED : 0);
 }
 
 void la_track_socket(int fd, uint32_t slot_flags)
@@ -223,7 +235,8 @@ void la_track_listening(int fd)
 	uint64_t slot = learn(fd);
 	struct la_names names;
 
-	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP) || LA_SLOT_TRACKED(slot) || la_kernel_names(fd, &names) < 0)
+	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP) || LA_SLOT_TRACKED(slot) ||
+		la_kernel_names(fd, &names) < 0)
 		return;
 	open_record(fd, LA_ROLE_LISTENER, LA_SLOT_FLAGS(slot) | LA_SLOT_LISTENER, 0, &names);
 }
@@ -271,7 +284,8 @@ void la_track_connected(int fd, bool in_progress)
 	if (la_kernel_names(fd, &names) < 0)
 		return;
 	open_record(fd, LA_ROLE_CLIENT, LA_SLOT_FLAGS(slot),
-		linger_flags(LA_SLOT_FLAGS(slot)) | (in_progress ? LA_CONNECTION_CONNECTING : 0), &names);
+		linger_flags(LA_SLOT_FLAGS(slot)) | (in_progress ? LA_CONNECTION_CONNECTING : 0),
+		&names);
 }
 
 void la_track_disconnected(int fd)
@@ -287,7 +301,8 @@ void la_track_disconnected(int fd)
 void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
 {
 	struct la_connection_record *record = la_track_record(slot, NULL);
-	uint64_t keep = LA_SLOT_TCP | LA_SLOT_LISTENER | LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED;
+	uint64_t keep =
+		LA_SLOT_TCP | LA_SLOT_LISTENER | LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED;
 	uint64_t flags = (LA_SLOT_FLAGS(slot) & keep) | slot_flags;
 
 	if (!record) {
@@ -327,7 +342,8 @@ void la_track_linger(int fd, bool on, int seconds)
 		return;
 	word = atomic_load(&record->word);
 	while (!atomic_compare_exchange_weak(&record->word, &word,
-		(word & ~(uint64_t)(LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED)) | linger_flags(set)))
+		(word & ~(uint64_t)(LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED)) |
+			linger_flags(set)))
 		if ((uint16_t)LA_WORD_GEN(word) != LA_SLOT_TAG(slot))
 			return;
 }
@@ -343,7 +359,8 @@ void la_track_share(int fd)
 /* Holders that died without a close: their bits come off, so that one crashed child does not make a connection shared. */
 static uint64_t living_holders(struct la_region *region, struct la_connection_record *record)
 {
-	uint64_t holders = atomic_load(&record->holders), others = holders & ~la_track_my_bit() & ~LA_HOLDER_UNKNOWN;
+	uint64_t holders = atomic_load(&record->holders),
+		 others = holders & ~la_track_my_bit() & ~LA_HOLDER_UNKNOWN;
 
 	while (others) {
 		uint32_t i = (uint32_t)__builtin_ctzll(others);
@@ -362,8 +379,9 @@ bool la_track_is_sole(uint64_t slot)
 	struct la_connection_record *record = la_track_record(slot, NULL);
 
 	return record && atomic_load(&la_local_refs[LA_SLOT_INDEX(slot)]) == 1 &&
-		!atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
-		la_track_my_bit() != LA_HOLDER_UNKNOWN && living_holders(region, record) == la_track_my_bit();
+	       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
+	       la_track_my_bit() != LA_HOLDER_UNKNOWN &&
+	       living_holders(region, record) == la_track_my_bit();
 }
 
 struct la_release la_track_release(int fd)
@@ -384,8 +402,9 @@ struct la_release la_track_release(int fd)
 		return release;
 	release.last_here = true;
 	living_holders(region, record);
-	release.last = (atomic_fetch_and(&record->holders, ~mine) & ~mine) == 0 && mine != LA_HOLDER_UNKNOWN &&
-		!atomic_load_explicit(&la_forking, memory_order_seq_cst);
+	release.last = (atomic_fetch_and(&record->holders, ~mine) & ~mine) == 0 &&
+		       mine != LA_HOLDER_UNKNOWN &&
+		       !atomic_load_explicit(&la_forking, memory_order_seq_cst);
 	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
 	if (!release.last && (atomic_load(&record->holders) & ~LA_HOLDER_UNKNOWN) == 0) {
 		/* As far as we know it is closed; an unknown holder shows in the kernel (inode). */
@@ -407,12 +426,14 @@ void la_track_closed(const struct la_release *release, int fd)
 		/* A connection that the peer has reset already sends nothing. */
 		if (la_kernel_unread(fd) > 0 && la_kernel_state(fd) != TCP_CLOSE)
 			flags |= LA_CONNECTION_UNREAD_AT_CLOSE;
-		reset = flags || (LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_LINGER_RESET);
+		reset = flags ||
+			(LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_LINGER_RESET);
 		la_track_saw(release->slot, LA_SEEN_CLOSE);
 		la_track_count(reset ? LA_COUNT_CLOSED_RESET : LA_COUNT_CLOSED_FIN);
 	}
 	if (change(record, release->generation, LA_PHASE_CLOSED, flags))
-		atomic_fetch_sub_explicit(&region->header->connections_open, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(
+			&region->header->connections_open, 1, memory_order_relaxed);
 }
 
 void la_track_draining(const struct la_release *release)

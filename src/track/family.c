@@ -21,7 +21,7 @@
 #endif
 
 enum {
-	NO_PROCESS = 63,	 /* no entry: our bit is the unknown one, so nothing is ever ours alone */
+	NO_PROCESS = 63, /* no entry: our bit is the unknown one, so nothing is ever ours alone */
 	PID_FORKING = 0x7fffffff /* an entry made before the fork; the child puts its pid there */
 };
 
@@ -85,7 +85,8 @@ static void bury(struct la_region *region, uint32_t index)
 	uint64_t bit = 1ull << index;
 
 	for (i = 0; i < high; i++)
-		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & bit)
+		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) &
+			bit)
 			atomic_fetch_and(&region->connections[i].holders, ~bit);
 	high = atomic_load(&region->header->threads_high);
 	for (i = 0; i < high; i++) {
@@ -134,7 +135,8 @@ struct la_region *la_region_now(void)
 	/* Whoever comes while it is being made goes on untracked: nobody waits. */
 	if (!atomic_compare_exchange_strong(&region_making, &nobody, 1))
 		return NULL;
-	if (la_region_create(&region_storage, la_settings.dir, la_settings.runtime_dir, region_path) != 0) {
+	if (la_region_create(
+		    &region_storage, la_settings.dir, la_settings.runtime_dir, region_path) != 0) {
 		atomic_store(&region_making, 0);
 		return NULL;
 	}
@@ -155,7 +157,8 @@ static void hold_for(struct la_region *region, uint32_t child)
 	uint64_t mine = la_track_my_bit();
 
 	for (i = 0; i < high; i++)
-		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & mine)
+		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) &
+			mine)
 			la_holders_add(&region->connections[i], 1ull << child);
 }
 
@@ -196,7 +199,8 @@ static void drop_what_was_closed(struct la_region *region)
 	if (my_process == NO_PROCESS)
 		return;
 	for (i = 0; i < high; i++)
-		if ((atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) & mine) &&
+		if ((atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) &
+			    mine) &&
 			!atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
 			atomic_fetch_and(&region->connections[i].holders, ~mine);
 }
@@ -246,7 +250,8 @@ static void forked_unseen(void)
 				la_holders_add(&region->connections[i], LA_HOLDER_UNKNOWN);
 		my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
 		if (my_process != NO_PROCESS)
-			atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_FAMILY_UNKNOWN);
+			atomic_fetch_or(
+				&region->processes[my_process].flags, LA_PROCESS_FAMILY_UNKNOWN);
 	}
 	if (on_fork_child)
 		on_fork_child();
@@ -309,7 +314,8 @@ void la_track_start(const struct la_track_settings *settings)
 	long page;
 
 	la_settings = *settings;
-	page = la_sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = la_sys(
+		SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page > 0 || page < -4096) {
 		if (la_sys(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0) {
 			fork_page = (_Atomic uint32_t *)page;
@@ -345,7 +351,8 @@ void la_track_finish(void)
 			la_instant_join(&record->folded[LA_SEEN_CLOSE], LA_WORD_GEN(word), now);
 			while (LA_WORD_PHASE(word) == LA_PHASE_OPEN &&
 				!atomic_compare_exchange_weak(&record->word, &word,
-					LA_WORD_MAKE(LA_WORD_GEN(word), LA_PHASE_CLOSED, LA_WORD_FLAGS(word))))
+					LA_WORD_MAKE(LA_WORD_GEN(word), LA_PHASE_CLOSED,
+						LA_WORD_FLAGS(word))))
 				;
 		}
 		atomic_store(&region->processes[my_process].pid, 0);

@@ -37,8 +37,9 @@ static inline bool la_instant_join(la_instant *instant, uint32_t generation, uin
 			return false;
 		if (LA_INSTANT_US(old) && LA_INSTANT_US(old) <= us)
 			return false;
-		if (atomic_compare_exchange_weak_explicit(instant, &old, LA_INSTANT_MAKE(generation, us),
-			    memory_order_release, memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(instant, &old,
+			    LA_INSTANT_MAKE(generation, us), memory_order_release,
+			    memory_order_relaxed))
 			return true;
 	}
 }

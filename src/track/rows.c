@@ -68,12 +68,14 @@ struct la_thread_table *la_track_claim_table(uint32_t tid)
 		for (i = 0; i < high; i++) {
 			uint64_t nobody = 0;
 
-			if (atomic_load_explicit(&region->threads[i].owner, memory_order_relaxed) == 0 &&
-				atomic_compare_exchange_strong(&region->threads[i].owner, &nobody, mine))
+			if (atomic_load_explicit(&region->threads[i].owner, memory_order_relaxed) ==
+					0 &&
+				atomic_compare_exchange_strong(
+					&region->threads[i].owner, &nobody, mine))
 				return &region->threads[i];
 		}
-		if (high >= LA_REGION_THREADS ||
-			la_region_populate(&region->threads[high], sizeof(region->threads[high])) != 0)
+		if (high >= LA_REGION_THREADS || la_region_populate(&region->threads[high],
+							 sizeof(region->threads[high])) != 0)
 			return NULL;
 		atomic_compare_exchange_strong(&region->header->threads_high, &high, high + 1);
 	}
@@ -116,7 +118,8 @@ void la_track_count(enum la_counter counter)
 	la_track_count_in(la_rows_mine(NULL), counter);
 }
 
-void la_track_fold(struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us)
+void la_track_fold(
+	struct la_connection_record *record, uint32_t generation, enum la_seen seen, uint64_t us)
 {
 	la_instant_join(&record->folded[seen], generation, us);
 }
@@ -126,10 +129,11 @@ static struct la_connection_record *record_of_key(struct la_region *region, uint
 {
 	uint32_t index = (uint32_t)key - 1;
 
-	if (key == 0 || key == KEY_BUSY || index >= region->header->sections[LA_REGION_S_CONNECTIONS].count)
+	if (key == 0 || key == KEY_BUSY ||
+		index >= region->header->sections[LA_REGION_S_CONNECTIONS].count)
 		return NULL;
-	if (LA_WORD_GEN(atomic_load_explicit(&region->connections[index].word, memory_order_acquire)) !=
-		(uint32_t)(key >> 32))
+	if (LA_WORD_GEN(atomic_load_explicit(&region->connections[index].word,
+		    memory_order_acquire)) != (uint32_t)(key >> 32))
 		return NULL;
 	return &region->connections[index];
 }
@@ -137,8 +141,8 @@ static struct la_connection_record *record_of_key(struct la_region *region, uint
 static struct la_thread_row *find_row(struct la_thread_table *table, uint64_t key)
 {
 	struct la_thread_row *set =
-		&table->rows[((uint32_t)key * 2654435761u >> 16) % (LA_REGION_ROWS / LA_REGION_ROW_WAYS) *
-			LA_REGION_ROW_WAYS];
+		&table->rows[((uint32_t)key * 2654435761u >> 16) %
+			     (LA_REGION_ROWS / LA_REGION_ROW_WAYS) * LA_REGION_ROW_WAYS];
 	int i;
 
 	for (i = 0; i < LA_REGION_ROW_WAYS; i++)
@@ -147,23 +151,26 @@ static struct la_thread_row *find_row(struct la_thread_table *table, uint64_t ke
 	return NULL;
 }
 
-static void fold_row(struct la_thread_row *row, struct la_connection_record *record, uint32_t generation)
+static void fold_row(
+	struct la_thread_row *row, struct la_connection_record *record, uint32_t generation)
 {
 	int s;
 
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
-		uint64_t us = LA_INSTANT_US(atomic_load_explicit(&row->seen[s], memory_order_relaxed));
+		uint64_t us =
+			LA_INSTANT_US(atomic_load_explicit(&row->seen[s], memory_order_relaxed));
 
 		if (us)
 			la_track_fold(record, generation, (enum la_seen)s, us);
 	}
 }
 
-static struct la_thread_row *take_row(struct la_region *region, struct la_thread_table *table, uint64_t key)
+static struct la_thread_row *take_row(
+	struct la_region *region, struct la_thread_table *table, uint64_t key)
 {
 	struct la_thread_row *set =
-		&table->rows[((uint32_t)key * 2654435761u >> 16) % (LA_REGION_ROWS / LA_REGION_ROW_WAYS) *
-			LA_REGION_ROW_WAYS];
+		&table->rows[((uint32_t)key * 2654435761u >> 16) %
+			     (LA_REGION_ROWS / LA_REGION_ROW_WAYS) * LA_REGION_ROW_WAYS];
 	int round, i, s;
 
 	/* First a way whose connection has ended, then any. */
@@ -181,7 +188,7 @@ static struct la_thread_row *take_row(struct la_region *region, struct la_thread
 			if (!atomic_compare_exchange_strong_explicit(&row->key, &old, KEY_BUSY,
 				    memory_order_acq_rel, memory_order_acquire))
 				continue; /* our own signal handler took it */
-			if (record) /* or added to it in between */
+			if (record)       /* or added to it in between */
 				fold_row(row, record, (uint32_t)(old >> 32));
 			for (s = 0; s < LA_SEEN_COUNT; s++)
 				atomic_store_explicit(&row->seen[s], LA_INSTANT_MAKE(key >> 32, 0),
@@ -197,7 +204,10 @@ static struct la_thread_row *take_row(struct la_region *region, struct la_thread
 
 static int stack_place(enum la_seen seen)
 {
-	return seen == LA_SEEN_EOF ? 0 : seen == LA_SEEN_SHUTDOWN ? 1 : seen == LA_SEEN_CLOSE ? 2 : -1;
+	return seen == LA_SEEN_EOF        ? 0
+	       : seen == LA_SEEN_SHUTDOWN ? 1
+	       : seen == LA_SEEN_CLOSE    ? 2
+					  : -1;
 }
 
 void la_track_saw(uint64_t slot, enum la_seen seen)
@@ -234,7 +244,8 @@ void la_track_saw(uint64_t slot, enum la_seen seen)
 		return;
 	}
 	/* The first time counts: an application that reads an EOF in a loop pays nothing more. */
-	if (atomic_load_explicit(&row[seen], memory_order_relaxed) != LA_INSTANT_MAKE(generation, 0))
+	if (atomic_load_explicit(&row[seen], memory_order_relaxed) !=
+		LA_INSTANT_MAKE(generation, 0))
 		return;
 	if (la_instant_join(&row[seen], generation, la_now_us()) && place >= 0)
 		atomic_store_explicit(&stacks[place], la_stack_here(), memory_order_relaxed);
@@ -248,7 +259,8 @@ static void join_row(la_instant *row, uint32_t generation, uint64_t since[LA_SEE
 		uint64_t at = atomic_load_explicit(&row[s], memory_order_acquire);
 		uint64_t us = LA_INSTANT_US(at);
 
-		if (us && LA_INSTANT_TAG(at) == (uint16_t)generation && (!since[s] || us < since[s]))
+		if (us && LA_INSTANT_TAG(at) == (uint16_t)generation &&
+			(!since[s] || us < since[s]))
 			since[s] = us;
 	}
 }
@@ -257,9 +269,11 @@ uint32_t la_track_facts(uint32_t index, uint64_t *since_us)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[index];
-	uint32_t generation = LA_WORD_GEN(atomic_load_explicit(&record->word, memory_order_acquire));
+	uint32_t generation =
+		LA_WORD_GEN(atomic_load_explicit(&record->word, memory_order_acquire));
 	uint64_t since[LA_SEEN_COUNT] = {0};
-	uint32_t high = atomic_load_explicit(&region->header->threads_high, memory_order_acquire), i;
+	uint32_t high = atomic_load_explicit(&region->header->threads_high, memory_order_acquire),
+		 i;
 	uint32_t facts = 0;
 
 	for (i = 0; i < high; i++) {

@@ -20,11 +20,15 @@ struct cold {
 };
 enum { CHUNK_BYTES = CHUNK * (sizeof(la_slot) + sizeof(struct cold)) };
 
+static _Atomic uint32_t
+	chunks_high; /* chunks at and above it were never mapped: a scan ends there */
+
 static la_slot *slot_at(int fd)
 {
 	unsigned int number = (unsigned int)fd;
 	la_slot *_Atomic *entry = &la_slot_chunks[number >> LA_SLOT_CHUNK_BITS];
 	la_slot *chunk = atomic_load_explicit(entry, memory_order_acquire);
+	uint32_t high;
 
 	if (!chunk) {
 		la_slot *expected = NULL;
@@ -35,8 +39,8 @@ static la_slot *slot_at(int fd)
 			return NULL;
 		chunk = (la_slot *)mapped;
 		/* Pairs with the acquire in la_slot_load(). A signal handler or another thread may have been faster. */
-		if (!atomic_compare_exchange_strong_explicit(entry, &expected, chunk, memory_order_acq_rel,
-			    memory_order_acquire)) {
+		if (!atomic_compare_exchange_strong_explicit(
+			    entry, &expected, chunk, memory_order_acq_rel, memory_order_acquire)) {
 			la_sys(SYS_munmap, chunk, CHUNK_BYTES);
 			chunk = expected;
 		}
@@ -59,12 +63,15 @@ uint64_t la_slot_exchange(int fd, uint64_t slot)
 _Atomic int *la_slot_epolls(int fd)
 {
 	unsigned int number = (unsigned int)fd;
-	la_slot *chunk = number >> LA_SLOT_CHUNK_BITS >= LA_SLOT_CHUNKS
-		? NULL
-		: atomic_load_explicit(&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
-	struct cold *cold = (struct cold *)(chunk + CHUNK);
+	la_slot *chunk;
 
-	return chunk ? cold[number & (CHUNK - 1)].epoll : NULL;
+	if (number >> LA_SLOT_CHUNK_BITS >= LA_SLOT_CHUNKS)
+		return NULL;
+	chunk = atomic_load_explicit(
+		&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
+	if (!chunk)
+		return NULL;
+	return ((struct cold *)(chunk + CHUNK))[number & (CHUNK - 1)].epoll;
 }
 
 void la_slot_clear(int fd, uint64_t seen)
@@ -72,8 +79,8 @@ void la_slot_clear(int fd, uint64_t seen)
 	la_slot *at = slot_at(fd);
 
 	if (at)
-		atomic_compare_exchange_strong_explicit(at, &seen, 0, memory_order_acq_rel,
-			memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(
+			at, &seen, 0, memory_order_acq_rel, memory_order_relaxed);
 }
 
 void la_slot_change_flags(int fd, uint64_t seen, uint32_t set, uint32_t clear)
@@ -91,8 +98,8 @@ void la_slot_change_flags(int fd, uint64_t seen, uint32_t set, uint32_t clear)
 		uint64_t flags = (LA_SLOT_FLAGS(old) | set) & ~(uint64_t)clear;
 		uint64_t new = (old & ~(0xffffull << 32)) | flags << 32;
 
-		if (atomic_compare_exchange_weak_explicit(at, &old, new, memory_order_acq_rel,
-			    memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+			    at, &old, new, memory_order_acq_rel, memory_order_relaxed))
 			return;
 	}
 }
@@ -101,9 +108,10 @@ int la_slot_next(int fd, int last)
 {
 	unsigned int number = fd < 0 ? 0 : (unsigned int)fd;
 
-	while (number <= (unsigned int)last && number >> LA_SLOT_CHUNK_BITS < LA_SLOT_CHUNKS) {
-		la_slot *chunk = atomic_load_explicit(&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS],
-			memory_order_acquire);
+	while (number <= (unsigned int)last &&
+		number >> LA_SLOT_CHUNK_BITS < atomic_load(&chunks_high)) {
+		la_slot *chunk = atomic_load_explicit(
+			&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
 
 		if (!chunk) {
 			number = ((number >> LA_SLOT_CHUNK_BITS) + 1) << LA_SLOT_CHUNK_BITS;

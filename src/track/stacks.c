@@ -25,7 +25,7 @@ void la_stack_prime(void)
 }
 
 /* The program headers in memory. 0 when they cannot be found. */
-static int find_headers(const struct dl_find_object *found, const ElfW(Phdr) **headers)
+static int find_headers(const struct dl_find_object *found, const ElfW(Phdr) * *headers)
 {
 	const ElfW(Ehdr) *elf = found->dlfo_map_start;
 
@@ -47,7 +47,8 @@ static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20]
 	int count = find_headers(found, &headers), i;
 
 	for (i = 0; i < count; i++) {
-		const char *at = (const char *)((uintptr_t)found->dlfo_link_map->l_addr + headers[i].p_vaddr);
+		const char *at = (const char *)((uintptr_t)found->dlfo_link_map->l_addr +
+						headers[i].p_vaddr);
 		const char *end = at + headers[i].p_memsz;
 
 		/* Notes that lie in no loaded segment have no address. */
@@ -60,8 +61,8 @@ static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20]
 
 			if (value + note->n_descsz > end)
 				break;
-			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(name, "GNU", 4) &&
-				note->n_descsz <= 20) {
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+				!memcmp(name, "GNU", 4) && note->n_descsz <= 20) {
 				memcpy(id, value, note->n_descsz);
 				return note->n_descsz;
 			}
@@ -86,24 +87,28 @@ static uint32_t intern_module(struct la_region *region, const struct dl_find_obj
 			return i + 1;
 		if (base)
 			continue;
-		if (!atomic_compare_exchange_strong_explicit(&module->base, &base, key, memory_order_acq_rel,
-			    memory_order_acquire)) {
+		if (!atomic_compare_exchange_strong_explicit(&module->base, &base, key,
+			    memory_order_acq_rel, memory_order_acquire)) {
 			if (base == key)
 				return i + 1;
 			continue;
 		}
 		module->build_id_bytes = read_build_id(found, module->build_id);
 		/* The loader calls the program "". */
-		strncpy(module->path, path && *path ? path : la_settings.exe_path, sizeof(module->path) - 1);
+		strncpy(module->path, path && *path ? path : la_settings.exe_path,
+			sizeof(module->path) - 1);
 		atomic_store_explicit(&module->ready, 1, memory_order_release);
-		if (i + 1 > atomic_load_explicit(&region->header->modules_high, memory_order_relaxed))
-			atomic_store_explicit(&region->header->modules_high, i + 1, memory_order_relaxed);
+		if (i + 1 >
+			atomic_load_explicit(&region->header->modules_high, memory_order_relaxed))
+			atomic_store_explicit(
+				&region->header->modules_high, i + 1, memory_order_relaxed);
 		return i + 1;
 	}
 	return 0;
 }
 
-static void fill(struct la_region *region, struct la_stack_record *record, void *const *frames, int depth)
+static void fill(
+	struct la_region *region, struct la_stack_record *record, void *const *frames, int depth)
 {
 	int i;
 
@@ -112,7 +117,8 @@ static void fill(struct la_region *region, struct la_stack_record *record, void 
 
 		if (_dl_find_object(frames[i], &found) == 0) {
 			record->frames[i].module = intern_module(region, &found);
-			record->frames[i].offset = (uintptr_t)frames[i] - (uintptr_t)found.dlfo_link_map->l_addr;
+			record->frames[i].offset =
+				(uintptr_t)frames[i] - (uintptr_t)found.dlfo_link_map->l_addr;
 		}
 		if (!record->frames[i].module)
 			record->frames[i].offset = (uintptr_t)frames[i];
@@ -135,7 +141,8 @@ uint32_t la_stack_here(void)
 	errno = saved_errno;
 	/* Our own frames are at the top: the hook and what it called. */
 	if (_dl_find_object((void *)(uintptr_t)la_stack_here, &self) == 0)
-		while (skip < depth && frames[skip] >= self.dlfo_map_start && frames[skip] < self.dlfo_map_end &&
+		while (skip < depth && frames[skip] >= self.dlfo_map_start &&
+			frames[skip] < self.dlfo_map_end &&
 			self.dlfo_link_map != la_settings.program)
 			skip++;
 	depth -= skip;
@@ -154,14 +161,15 @@ uint32_t la_stack_here(void)
 		struct la_stack_record *record = &region->stacks[at];
 		uint64_t old = atomic_load_explicit(&record->hash, memory_order_acquire);
 
-		if (old == 0 &&
-			atomic_compare_exchange_strong_explicit(&record->hash, &old, hash, memory_order_acq_rel,
-				memory_order_acquire)) {
-			uint32_t high = atomic_load_explicit(&region->header->stacks_high, memory_order_relaxed);
+		if (old == 0 && atomic_compare_exchange_strong_explicit(&record->hash, &old, hash,
+					memory_order_acq_rel, memory_order_acquire)) {
+			uint32_t high = atomic_load_explicit(
+				&region->header->stacks_high, memory_order_relaxed);
 
 			fill(region, record, frames + skip, depth);
-			while (at + 1 > high && !atomic_compare_exchange_weak(&region->header->stacks_high, &high,
-							at + 1))
+			while (at + 1 > high &&
+				!atomic_compare_exchange_weak(
+					&region->header->stacks_high, &high, at + 1))
 				;
 			return at + 1;
 		}

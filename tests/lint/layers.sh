@@ -8,9 +8,9 @@ declare -A may=(
 	[policy]="table"
 	[kernel]="table"
 	[region]="table policy"
-	[track]="table policy kernel region"
+	[track]="table policy kernel region" # the records that it writes are the region's layout
 	[enforce]="track policy kernel region table"
-	[shim]="enforce track"
+	[shim]="enforce track policy kernel" # policy: it reads the files; kernel: it hands over the clock
 	[cli]="region policy kernel table"
 )
 bad=0
