@@ -37,6 +37,11 @@ static la_slot *slot_at(int fd)
 
 		if (mapped < 0 && mapped > -4096)
 			return NULL;
+		high = atomic_load(&chunks_high);
+		while (high <= number >> LA_SLOT_CHUNK_BITS &&
+			!atomic_compare_exchange_weak(
+				&chunks_high, &high, (number >> LA_SLOT_CHUNK_BITS) + 1))
+			;
 		chunk = (la_slot *)mapped;
 		/* Pairs with the acquire in la_slot_load(). A signal handler or another thread may have been faster. */
 		if (!atomic_compare_exchange_strong_explicit(
