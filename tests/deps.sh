@@ -4,7 +4,7 @@ set -euo pipefail
 
 # package: a file or command that shows that it is there (a node from elsewhere is as good)
 wanted=(
-	"gcc:gcc" "make:make" "clang:clang" "libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a"
+	"gcc:gcc" "make:make" "clang:clang"
 	"libc6-dev:/usr/include/stdio.h"
 	"liburcu-dev:/usr/include/x86_64-linux-gnu/urcu/wfcqueue.h"
 	"libjansson-dev:/usr/include/jansson.h" "libsmartcols-dev:/usr/include/libsmartcols/libsmartcols.h"
@@ -13,7 +13,7 @@ wanted=(
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
 	"iproute2:ss" "tcpdump:tcpdump" "procps:pgrep" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
-	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "file:file" "binutils:readelf" "git:git"
+	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "jq:jq" "binutils:readelf" "git:git"
 )
 missing=()
 for want in "${wanted[@]}"; do
