@@ -37,7 +37,7 @@ void la_track_read_end(int fd, uint64_t slot)
 	case TCP_CLOSING: la_track_saw(slot, LA_SEEN_PEER_FIN); break;
 	case TCP_CLOSE:
 	case TCP_TIME_WAIT: break; /* our FIN came first, or a reset in CLOSE-WAIT: told is told */
-	default: return;	   /* shutdown(SHUT_RD), no FIN at all; or no TCP socket any more */
+	default: return;           /* shutdown(SHUT_RD), no FIN at all; or no TCP socket any more */
 	}
 	la_track_saw(slot, LA_SEEN_EOF);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Form and common mistakes: shellcheck, clang-format, cppcheck, and both compilers with warnings as errors. Says each finding, fails on any.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 CLANG=${CLANG:-clang}
 bad=0
 step() {
