@@ -51,7 +51,7 @@ APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan lint layers format install uninstall clean help test-programs
+.PHONY: all deps demo check check-unit check-asan check-tsan minute lint layers format install uninstall clean help test-programs
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -108,6 +108,10 @@ check: deps ## everything: build, unit tests, tests with real programs
 
 check-unit: $(UNIT_BIN) ## only the unit tests
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+minute: ## nginx under wrk for a minute, with and without lastack: errors, leftovers, throughput ratio
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) tests/bench/nginx_minute.sh
 
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) BUILD=build-asan OPTIMIZE=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check-unit

@@ -12,10 +12,26 @@
 #include "cli.h"
 #include "snapshot.h"
 
-static const char *words(const struct la_step_cell *cell, char text[400])
+enum { WORDS_WIDTH = 44, ALL_WIDTH = 160 };
+
+static void words(const struct la_step_cell *cell, char text[400])
 {
 	snprintf(text, 400, "%s%s%s", cell->step, cell->step[0] ? ": " : "", cell->does);
-	return text;
+}
+
+/* Lines of at most `width`, broken between words: libsmartcols breaks within them. */
+static void break_lines(char *text, size_t width)
+{
+	size_t start = 0, space = 0, at;
+
+	for (at = 0; text[at]; at++) {
+		if (text[at] == ' ')
+			space = at;
+		if (at - start >= width && space > start) {
+			text[space] = '\n';
+			start = space + 1;
+		}
+	}
 }
 
 static const char *goes_to(const struct la_step_cell *cell)
@@ -48,10 +64,18 @@ static void print_rows(unsigned int from, unsigned int to, unsigned int counts[2
 	if (!table)
 		return;
 	scols_table_enable_maxout(table, 0);
-	scols_table_set_termwidth(table, 160);
+	scols_table_set_termwidth(table, ALL_WIDTH);
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
-	for (c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
-		scols_table_new_column(table, columns[c].name, columns[c].width, columns[c].flags);
+	for (c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
+		struct libscols_column *column = scols_table_new_column(
+			table, columns[c].name, columns[c].width, columns[c].flags);
+
+		if (columns[c].flags & SCOLS_FL_WRAP) {
+			scols_column_set_wrapfunc(
+				column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
+			scols_column_set_safechars(column, "\n");
+		}
+	}
 	for (r = from; r < to; r++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 
@@ -64,7 +88,9 @@ static void print_rows(unsigned int from, unsigned int to, unsigned int counts[2
 			scols_line_set_data(line, at, la_state_name(cell->in));
 			snprintf(text, sizeof(text), "%u", counts[side][cell->in]);
 			scols_line_set_data(line, at + 1, text);
-			scols_line_set_data(line, at + 2, words(cell, text));
+			words(cell, text);
+			break_lines(text, WORDS_WIDTH);
+			scols_line_set_data(line, at + 2, text);
 			scols_line_set_data(line, at + 3, goes_to(cell));
 		}
 	}
