@@ -110,6 +110,7 @@ static int condition(
 	struct tokens *tokens, enum la_filter_kind *kind, uint64_t *value, char error[200])
 {
 	const char *key = next(tokens), *word;
+	bool past;
 
 	if (!key)
 		return refuse(error, NULL, "a condition, as in: state close-wait");
