@@ -143,11 +143,14 @@ static int condition(
 		if (!word || (*word != '<' && *word != '>'))
 			return refuse(error, word, "age > or age <, as in: age > 5m");
 		*kind = *word == '>' ? LA_FILTER_AGE_ABOVE : LA_FILTER_AGE_BELOW;
+		/* ABOVE includes its value and BELOW does not; the others are those of the next microsecond. */
+		past = strcmp(word, ">") == 0 || strcmp(word, "<=") == 0;
 		word = next(tokens);
-		return duration_us(word, value)
-			       ? 0
-			       : refuse(error, word,
-					 "a time with its unit (ms s m h), as in: age > 5m");
+		if (!duration_us(word, value))
+			return refuse(
+				error, word, "a time with its unit (ms s m h), as in: age > 5m");
+		*value += past;
+		return 0;
 	}
 	if (strcmp(key, "eof") == 0) {
 		word = next(tokens);
