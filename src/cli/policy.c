@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lastack/policy.h>
 
@@ -21,7 +22,7 @@ static int check(const char *word)
 		la_say("%s: no such policy: write the path of a file, or the name of a shipped one",
 			name ? name : "?");
 	else
-		status = la_policy_load(&policy, strchr(word, '/') ? word : path);
+		status = la_policy_load(&policy, access(word, F_OK) == 0 ? word : path);
 	if (status == LA_EXIT_OK)
 		printf("%s: ok, %u %s\n", name ? name : "?", policy.rules_count,
 			policy.rules_count == 1 ? "rule" : "rules");
