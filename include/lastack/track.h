@@ -31,6 +31,7 @@ enum la_slot_flag {
 		1u
 		<< 4, /* SO_LINGER set before there was a connection; accepted sockets inherit it */
 	LA_SLOT_LINGER_TIMED = 1u << 5,
+	LA_SLOT_OTHER = 1u << 6, /* looked at once: no TCP socket (a listener of another family) */
 };
 #define LA_SLOT_MAKE(index, flags, gen)                                        \
 	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | \

@@ -43,6 +43,9 @@ bool la_policy_file(const char *word, char path[4096])
 	}
 	snprintf(path, 4096, "%.3800s/../policies/%.200s.policy", la_own_folder(), word);
 	if (access(path, F_OK) != 0)
+		snprintf(path, 4096, "%.3800s/../share/lastack/policies/%.200s.policy",
+			la_own_folder(), word);
+	if (access(path, F_OK) != 0)
 		snprintf(path, 4096, "%s/policies/%.200s.policy", LA_DATADIR, word);
 	if (access(path, F_OK) != 0)
 		return false;

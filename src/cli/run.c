@@ -21,6 +21,8 @@ static bool find_shim(char path[4096])
 	char *absolute;
 
 	snprintf(path, 4096, "%.4000s/liblastack.so", la_own_folder());
+	if (access(path, R_OK) != 0) /* PREFIX, wherever it was moved to */
+		snprintf(path, 4096, "%.4000s/../lib/liblastack.so", la_own_folder());
 	if (access(path, R_OK) != 0)
 		snprintf(path, 4096, "%s/liblastack.so", LA_LIBDIR);
 	absolute = realpath(path, NULL);

@@ -51,6 +51,9 @@ static int open_policy(const char *word, size_t length, char path[PATH_BYTES])
 		       (length > 7 && strncmp(word + length - 7, ".policy", 7) == 0);
 	struct dl_find_object self;
 	const char *mine = "", *slash = NULL;
+	/* From build/, and from PREFIX/lib wherever PREFIX was moved to. */
+	static const char *const beside[] = {"/../policies/", "/../share/lastack/policies/"};
+	size_t i;
 	int fd;
 
 	if (is_file) {
@@ -60,8 +63,8 @@ static int open_policy(const char *word, size_t length, char path[PATH_BYTES])
 	if (_dl_find_object((void *)(uintptr_t)open_policy, &self) == 0)
 		mine = self.dlfo_link_map->l_name;
 	slash = strrchr(mine, '/');
-	if (slash) {
-		join(path, PATH_BYTES, mine, (size_t)(slash - mine), "/../policies/", word, length,
+	for (i = 0; slash && i < sizeof(beside) / sizeof(beside[0]); i++) {
+		join(path, PATH_BYTES, mine, (size_t)(slash - mine), beside[i], word, length,
 			".policy");
 		fd = (int)la_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 		if (fd >= 0)
@@ -106,9 +109,13 @@ static bool read_policy(struct la_settings *settings, const char *word, size_t l
 static void read_policies(struct la_settings *settings, const char *list)
 {
 	const char *word = list;
+	size_t at;
 
 	la_policy_init(&settings->policy);
-	strncpy(settings->policy.name, list, sizeof(settings->policy.name) - 1);
+	/* Shown by the command: nothing that a terminal would act on. */
+	for (at = 0; list[at] && at < sizeof(settings->policy.name) - 1; at++)
+		settings->policy.name[at] =
+			(unsigned char)list[at] > ' ' && list[at] < 0x7f ? list[at] : '?';
 	while (*word) {
 		size_t length = strcspn(word, ",");
 

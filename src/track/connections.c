@@ -251,6 +251,8 @@ void la_track_accepted(int listener, int fd, bool cloexec)
 		/* A listener inherited over exec or by socket activation. */
 		la_track_listening(listener);
 		slot = la_slot_load(listener);
+		if (!slot)
+			la_slot_exchange(listener, (uint64_t)LA_SLOT_OTHER << 32);
 	}
 	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP)) {
 		publish(fd, 0);
