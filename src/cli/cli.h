@@ -37,7 +37,7 @@ int la_cmd_policy(int argc, char **argv);
 /* Usage of one subcommand on standard output; returns LA_EXIT_OK. */
 int la_help_for(const char *name);
 
-/* Talk, to standard error. The text must be safe: la_safe() for what comes from elsewhere. */
+/* Talk, to standard error; made harmless for a terminal as by la_safe(). */
 void la_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A copy in which control characters and bytes that are no UTF-8 read \xNN; to be freed; NULL without memory. */

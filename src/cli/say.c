@@ -13,11 +13,17 @@
 void la_say(const char *format, ...)
 {
 	va_list arguments;
+	char *text;
+	int length;
 
-	fputs("lastack: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
+	fputs("lastack: ", stderr);
+	if (length >= 0) {
+		la_print_safe(stderr, text); /* what is safe already stays as it is */
+		free(text);
+	}
 	fputc('\n', stderr);
 }
 
