@@ -76,6 +76,15 @@ int la_help_for(const char *name)
 	return LA_EXIT_OK;
 }
 
+/* Data that did not reach its reader is no success. */
+static int written(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	la_say("standard output: could not be written");
+	return LA_EXIT_OWN_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	const struct la_command *command;
@@ -92,9 +101,9 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		if (argc > 2)
-			return la_help_for(argv[2]);
+			return written(la_help_for(argv[2]));
 		usage(stdout);
-		return LA_EXIT_OK;
+		return written(LA_EXIT_OK);
 	}
 	command = find(argv[1]);
 	if (!command) {
@@ -104,5 +113,5 @@ int main(int argc, char **argv)
 			name ? name : "?");
 		return LA_EXIT_USAGE;
 	}
-	return command->run(argc - 1, argv + 1);
+	return written(command->run(argc - 1, argv + 1));
 }
