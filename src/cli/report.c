@@ -187,7 +187,7 @@ static bool parse_age(const char *text, uint64_t *us)
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || value < 0 || value > 1e9)
+	if (end == text || !(value >= 0 && value <= 1e9)) /* a NaN is neither */
 		return false;
 	if (strcmp(end, "ms") == 0)
 		value *= 1e3;
