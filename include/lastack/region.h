@@ -62,6 +62,15 @@ typedef _Atomic uint64_t la_instant;
 #define LA_INSTANT_TAG(value)    ((uint16_t)((value) >> 48))
 #define LA_INSTANT_MAKE(gen, us) (((uint64_t)(uint16_t)(gen) << 48) | ((us) & ((1ull << 48) - 1)))
 
+/*
+ * In the row of a thread table an instant's tag is made of the whole key instead: the row may be given to another connection
+ * of the same generation while its thread is interrupted, or while a reader looks.
+ */
+static inline uint16_t la_row_tag(uint64_t key)
+{
+	return (uint16_t)(key * 0x9e3779b97f4a7c15ull >> 48);
+}
+
 enum la_section_id {
 	LA_REGION_S_PROCESSES,
 	LA_REGION_S_THREADS,

@@ -63,16 +63,15 @@ int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy)
 	return result;
 }
 
-static void join(const uint64_t instants[LA_SEEN_COUNT], uint32_t generation,
-	uint64_t seen_us[LA_SEEN_COUNT])
+static void join(
+	const uint64_t instants[LA_SEEN_COUNT], uint16_t tag, uint64_t seen_us[LA_SEEN_COUNT])
 {
 	int s;
 
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
 		uint64_t us = LA_INSTANT_US(instants[s]);
 
-		if (us && LA_INSTANT_TAG(instants[s]) == (uint16_t)generation &&
-			(!seen_us[s] || us < seen_us[s]))
+		if (us && LA_INSTANT_TAG(instants[s]) == tag && (!seen_us[s] || us < seen_us[s]))
 			seen_us[s] = us;
 	}
 }
@@ -102,7 +101,7 @@ static void join_rows(const struct la_reader *reader, struct la_read_connection 
 			high = middle;
 	}
 	for (; low < reader->rows_count && reader->rows[low].key == key; low++) {
-		join(reader->rows[low].seen, connection->generation, connection->seen_us);
+		join(reader->rows[low].seen, la_row_tag(key), connection->seen_us);
 		join_stacks(reader->rows[low].stack, reader->stacks, connection);
 	}
 }
@@ -158,8 +157,9 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	if (LA_INSTANT_TAG(opened) == (uint16_t)connection->generation)
 		connection->opened_us = LA_INSTANT_US(opened);
 	join_rows(reader, connection);
-	join((const uint64_t *)record->own, connection->generation, connection->seen_us);
-	join((const uint64_t *)record->folded, connection->generation, connection->seen_us);
+	join((const uint64_t *)record->own, (uint16_t)connection->generation, connection->seen_us);
+	join((const uint64_t *)record->folded, (uint16_t)connection->generation,
+		connection->seen_us);
 	join_stacks((const uint32_t *)record->stack, reader->stacks, connection);
 	connection->facts = facts_of(connection->seen_us);
 	connection->open_stack = within(record->open_stack, reader->stacks);

@@ -138,11 +138,15 @@ static struct la_connection_record *record_of_key(struct la_region *region, uint
 	return &region->connections[index];
 }
 
+static struct la_thread_row *set_of(struct la_thread_table *table, uint64_t key)
+{
+	return &table->rows[((uint32_t)key * 2654435761u >> 16) %
+			    (LA_REGION_ROWS / LA_REGION_ROW_WAYS) * LA_REGION_ROW_WAYS];
+}
+
 static struct la_thread_row *find_row(struct la_thread_table *table, uint64_t key)
 {
-	struct la_thread_row *set =
-		&table->rows[((uint32_t)key * 2654435761u >> 16) %
-			     (LA_REGION_ROWS / LA_REGION_ROW_WAYS) * LA_REGION_ROW_WAYS];
+	struct la_thread_row *set = set_of(table, key);
 	int i;
 
 	for (i = 0; i < LA_REGION_ROW_WAYS; i++)
@@ -151,26 +155,23 @@ static struct la_thread_row *find_row(struct la_thread_table *table, uint64_t ke
 	return NULL;
 }
 
-static void fold_row(
-	struct la_thread_row *row, struct la_connection_record *record, uint32_t generation)
+static void fold_row(struct la_thread_row *row, struct la_connection_record *record, uint64_t key)
 {
 	int s;
 
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
-		uint64_t us =
-			LA_INSTANT_US(atomic_load_explicit(&row->seen[s], memory_order_relaxed));
+		uint64_t at = atomic_load_explicit(&row->seen[s], memory_order_relaxed);
 
-		if (us)
-			la_track_fold(record, generation, (enum la_seen)s, us);
+		if (LA_INSTANT_US(at) && LA_INSTANT_TAG(at) == la_row_tag(key))
+			la_track_fold(
+				record, (uint32_t)(key >> 32), (enum la_seen)s, LA_INSTANT_US(at));
 	}
 }
 
 static struct la_thread_row *take_row(
 	struct la_region *region, struct la_thread_table *table, uint64_t key)
 {
-	struct la_thread_row *set =
-		&table->rows[((uint32_t)key * 2654435761u >> 16) %
-			     (LA_REGION_ROWS / LA_REGION_ROW_WAYS) * LA_REGION_ROW_WAYS];
+	struct la_thread_row *set = set_of(table, key);
 	int round, i, s;
 
 	/* First a way whose connection has ended, then any. */
@@ -183,16 +184,16 @@ static struct la_thread_row *take_row(
 			if (old == KEY_BUSY || (round == 0 && record))
 				continue;
 			if (record)
-				fold_row(row, record, (uint32_t)(old >> 32));
+				fold_row(row, record, old);
 			/* Pairs with the acquire of a reader's key: it then finds the folded instants. */
 			if (!atomic_compare_exchange_strong_explicit(&row->key, &old, KEY_BUSY,
 				    memory_order_acq_rel, memory_order_acquire))
 				continue; /* our own signal handler took it */
 			if (record)       /* or added to it in between */
-				fold_row(row, record, (uint32_t)(old >> 32));
+				fold_row(row, record, old);
 			for (s = 0; s < LA_SEEN_COUNT; s++)
-				atomic_store_explicit(&row->seen[s], LA_INSTANT_MAKE(key >> 32, 0),
-					memory_order_relaxed);
+				atomic_store_explicit(&row->seen[s],
+					LA_INSTANT_MAKE(la_row_tag(key), 0), memory_order_relaxed);
 			for (s = 0; s < 3; s++)
 				atomic_store_explicit(&row->stack[s], 0, memory_order_relaxed);
 			atomic_store_explicit(&row->key, key, memory_order_release);
@@ -216,9 +217,12 @@ void la_track_saw(uint64_t slot, enum la_seen seen)
 	uint32_t generation, number = 0;
 	struct la_connection_record *record = la_track_record(slot, &generation);
 	struct la_thread_table *table;
-	la_instant *row;
-	_Atomic uint32_t *stacks;
+	struct la_thread_row *mine = NULL;
+	la_instant *row = NULL;
+	_Atomic uint32_t *stacks = NULL;
 	int place = stack_place(seen);
+	uint16_t tag = 0;
+	uint64_t at;
 
 	if (!record)
 		return;
@@ -226,32 +230,36 @@ void la_track_saw(uint64_t slot, enum la_seen seen)
 	if (table && atomic_load_explicit(&record->owner, memory_order_relaxed) == number) {
 		row = record->own;
 		stacks = record->stack;
+		tag = (uint16_t)generation;
 	} else if (table) {
 		uint64_t key = (uint64_t)generation << 32 | (LA_SLOT_INDEX(slot) + 1);
-		struct la_thread_row *mine = find_row(table, key);
 
+		mine = find_row(table, key);
 		if (!mine)
 			mine = take_row(region, table, key);
-		if (!mine) {
-			la_track_count_in(table, LA_COUNT_DROPPED);
+		if (mine) {
+			row = mine->seen;
+			stacks = mine->stack;
+			tag = la_row_tag(key);
+		}
+	}
+	if (row) {
+		at = atomic_load_explicit(&row[seen], memory_order_relaxed);
+		/* The first time counts: an application that reads an EOF in a loop pays nothing more. */
+		if (LA_INSTANT_TAG(at) == tag && LA_INSTANT_US(at))
+			return;
+		if (la_instant_join(&row[seen], tag, la_now_us())) {
+			if (place >= 0)
+				atomic_store_explicit(
+					&stacks[place], la_stack_here(), memory_order_relaxed);
 			return;
 		}
-		row = mine->seen;
-		stacks = mine->stack;
-	} else {
-		/* More threads than tables: the shared row is slower and as true. */
-		la_track_fold(record, generation, seen, la_now_us());
-		return;
 	}
-	/* The first time counts: an application that reads an EOF in a loop pays nothing more. */
-	if (atomic_load_explicit(&row[seen], memory_order_relaxed) !=
-		LA_INSTANT_MAKE(generation, 0))
-		return;
-	if (la_instant_join(&row[seen], generation, la_now_us()) && place >= 0)
-		atomic_store_explicit(&stacks[place], la_stack_here(), memory_order_relaxed);
+	/* No row, or a signal handler of this thread gave it away: the shared row is slower and as true. */
+	la_track_fold(record, generation, seen, la_now_us());
 }
 
-static void join_row(la_instant *row, uint32_t generation, uint64_t since[LA_SEEN_COUNT])
+static void join_row(la_instant *row, uint16_t tag, uint64_t since[LA_SEEN_COUNT])
 {
 	int s;
 
@@ -259,8 +267,7 @@ static void join_row(la_instant *row, uint32_t generation, uint64_t since[LA_SEE
 		uint64_t at = atomic_load_explicit(&row[s], memory_order_acquire);
 		uint64_t us = LA_INSTANT_US(at);
 
-		if (us && LA_INSTANT_TAG(at) == (uint16_t)generation &&
-			(!since[s] || us < since[s]))
+		if (us && LA_INSTANT_TAG(at) == tag && (!since[s] || us < since[s]))
 			since[s] = us;
 	}
 }
@@ -274,17 +281,19 @@ uint32_t la_track_facts(uint32_t index, uint64_t *since_us)
 	uint64_t since[LA_SEEN_COUNT] = {0};
 	uint32_t high = atomic_load_explicit(&region->header->threads_high, memory_order_acquire),
 		 i;
-	uint32_t facts = 0;
+	uint64_t key = (uint64_t)generation << 32 | (index + 1);
+	uint32_t facts = 0, way;
 
 	for (i = 0; i < high; i++) {
-		struct la_thread_row *row =
-			find_row(&region->threads[i], (uint64_t)generation << 32 | (index + 1));
+		struct la_thread_row *set = set_of(&region->threads[i], key);
 
-		if (row)
-			join_row(row->seen, generation, since);
+		/* Two rows of one thread can be about it, when a signal handler took one while it was taking the other. */
+		for (way = 0; way < LA_REGION_ROW_WAYS; way++)
+			if (atomic_load_explicit(&set[way].key, memory_order_acquire) == key)
+				join_row(set[way].seen, la_row_tag(key), since);
 	}
-	join_row(record->own, generation, since);
-	join_row(record->folded, generation, since);
+	join_row(record->own, (uint16_t)generation, since);
+	join_row(record->folded, (uint16_t)generation, since);
 	if (since[LA_SEEN_EOF] || since[LA_SEEN_PEER_FIN])
 		facts |= LA_FACT_FIN_RECEIVED;
 	if (since[LA_SEEN_SHUTDOWN] || since[LA_SEEN_CLOSE] || since[LA_SEEN_ENFORCED])

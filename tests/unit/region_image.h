@@ -84,7 +84,7 @@ static inline void image_row(struct image *image, int thread, int row, int at, u
 	struct la_thread_row *to = &image->threads[thread].rows[row];
 
 	to->key = (uint64_t)generation << 32 | (uint32_t)(at + 1);
-	to->seen[seen] = LA_INSTANT_MAKE(generation, us);
+	to->seen[seen] = LA_INSTANT_MAKE(la_row_tag(to->key), us);
 }
 
 static inline void image_stacks(struct image *image)
