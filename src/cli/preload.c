@@ -20,82 +20,7 @@
 #include "cli.h"
 #include "preload.h"
 
-enum { SCRIPTS = 5, VERIFY_MS = 10000, OUTPUT = 64 * 1024 };
-
-/* As execvp: a word without slash is looked for in PATH. */
-static int find_in_path(const char *word, char found[4096])
-{
-	const char *path = getenv("PATH");
-	bool denied = false;
-
-	if (strchr(word, '/')) {
-		snprintf(found, 4096, "%s", word);
-		if (access(found, F_OK) != 0)
-			return 127;
-		return access(found, X_OK) == 0 ? 0 : 126;
-	}
-	if (!path)
-		path = "/bin:/usr/bin";
-	for (;;) {
-		size_t length = strcspn(path, ":");
-		struct stat status;
-
-		snprintf(found, 4096, "%.*s%s%.255s", (int)(length < 3800 ? length : 3800), path,
-			length ? "/" : "", word);
-		if (stat(found, &status) == 0 && S_ISREG(status.st_mode)) {
-			if (access(found, X_OK) == 0)
-				return 0;
-			denied = true;
-		}
-		path += length;
-		if (!*path)
-			break;
-		path++;
-	}
-	return denied ? 126 : 127;
-}
-
-int la_preload_resolve(const char *command, char binary[4096], char reason[LA_REASON])
-{
-	char word[4096];
-	int depth, status;
-
-	snprintf(word, sizeof(word), "%s", command);
-	for (depth = 0; depth <= SCRIPTS; depth++) {
-		char line[512] = "", *at, *end, *base;
-		ssize_t got;
-		int fd;
-
-		status = find_in_path(word, binary);
-		if (status) {
-			snprintf(reason, LA_REASON, "%.200s: %s", word,
-				status == 127 ? "no such command" : "not executable");
-			return status;
-		}
-		fd = open(binary, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd < 0) /* executable and not readable: the kernel can, we cannot look */
-			return 0;
-		got = read(fd, line, sizeof(line) - 1);
-		close(fd);
-		if (got < 3 || line[0] != '#' || line[1] != '!')
-			return 0;
-		line[strcspn(line, "\n")] = '\0';
-		at = line + 2 + strspn(line + 2, " \t");
-		end = at + strcspn(at, " \t");
-		base = strrchr(at, '/');
-		/* #!/usr/bin/env python3: what matters is what env will run. */
-		if (base && strncmp(base, "/env", 4) == 0 && base + 4 == end && *end) {
-			at = end + strspn(end, " \t");
-			if (strncmp(at, "-S", 2) == 0)
-				at += 2 + strspn(at + 2, " \t");
-			end = at + strcspn(at, " \t");
-		}
-		*end = '\0';
-		snprintf(word, sizeof(word), "%s", at);
-	}
-	snprintf(reason, LA_REASON, "%.200s: scripts that name scripts, too deep", command);
-	return 126;
-}
+enum { VERIFY_MS = 10000, OUTPUT = 64 * 1024 };
 
 static bool read_header(const char *path, Elf64_Ehdr *header, int *fd)
 {
@@ -133,8 +58,10 @@ static bool changes_identity(const char *binary, char reason[LA_REASON])
 
 	if (stat(binary, &status) != 0)
 		return false;
+	/* Without the group's execute bit set-group-ID means locking: the kernel ignores it. */
 	if (((status.st_mode & S_ISUID) && status.st_uid != geteuid()) ||
-		((status.st_mode & S_ISGID) && status.st_gid != getegid())) {
+		((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			status.st_gid != getegid())) {
 		snprintf(reason, LA_REASON,
 			"%.200s is setuid or setgid: the loader ignores LD_PRELOAD there. Start it "
 			"as the user that it turns into",
@@ -164,8 +91,17 @@ bool la_preload_possible(const char *binary, const char *shim, char reason[LA_RE
 		return false;
 	}
 	close(shim_fd);
-	if (access(binary, R_OK) != 0) /* the loader has the last word */
-		return !changes_identity(binary, reason);
+	if (changes_identity(binary, reason))
+		return false;
+	if (access(binary, R_OK) != 0) {
+		/* Asking its loader would run it, if it is static. */
+		snprintf(reason, LA_REASON,
+			"%.200s cannot be read, so whether it can be preloaded cannot be told. "
+			"Make "
+			"it readable for this user",
+			binary);
+		return false;
+	}
 	if (!read_header(binary, &program, &program_fd)) {
 		snprintf(reason, LA_REASON, "%.200s is no ELF program, and no script either",
 			binary);
@@ -185,7 +121,7 @@ bool la_preload_possible(const char *binary, const char *shim, char reason[LA_RE
 			"%.200s is linked with musl: liblastack.so needs glibc. Use a glibc build",
 			binary);
 	} else {
-		possible = !changes_identity(binary, reason);
+		possible = true;
 	}
 	if (program_fd >= 0)
 		close(program_fd);
@@ -230,19 +166,34 @@ static bool listen_to(int fd, char *output, size_t room)
 	return true;
 }
 
+/* The line of `output` that has `one` and `other` in it, as a copy; NULL when there is none. */
+static char *line_with(const char *output, const char *one, const char *other)
+{
+	while (*output) {
+		size_t length = strcspn(output, "\n");
+		char *line = strndup(output, length);
+
+		if (line && strstr(line, one) && strstr(line, other))
+			return line;
+		free(line);
+		output += length + (output[length] == '\n');
+	}
+	return NULL;
+}
+
 bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REASON])
 {
 	static char output[OUTPUT];
 	int pipe_ends[2];
-	bool loaded = false;
-	const char *words;
+	bool in_time = true;
+	char *line;
 	pid_t child;
 
-	if (pipe2(pipe_ends, O_CLOEXEC) < 0) {
-		snprintf(reason, LA_REASON, "cannot look whether it loads: %s", strerror(errno));
+	if (pipe2(pipe_ends, O_CLOEXEC) < 0 || (child = fork()) < 0) {
+		snprintf(reason, LA_REASON, "cannot ask the loader of %.200s: %s", binary,
+			strerror(errno));
 		return false;
 	}
-	child = fork();
 	if (child == 0) {
 		int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -254,27 +205,26 @@ bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REAS
 		_exit(126);
 	}
 	close(pipe_ends[1]);
-	if (child > 0 && !listen_to(pipe_ends[0], output, sizeof(output)))
+	if (!listen_to(pipe_ends[0], output, sizeof(output))) {
 		kill(child, SIGKILL);
-	close(pipe_ends[0]);
-	if (child > 0)
-		waitpid(child, NULL, 0);
-	words = strstr(output, "cannot be preloaded");
-	if (!words)
-		loaded = strstr(output, shim) != NULL;
-	if (!loaded) {
-		char *safe;
-
-		while (words && words > output && words[-1] != '\n')
-			words--;
-		safe = la_safe(
-			words ? words
-			      : "its loader does not list liblastack.so among what it loads");
-		if (safe)
-			safe[strcspn(safe, "\n")] = '\0';
-		snprintf(reason, LA_REASON, "%.100s would run without lastack: %.300s", binary,
-			safe ? safe : "?");
-		free(safe);
+		in_time = false;
 	}
-	return loaded;
+	close(pipe_ends[0]);
+	waitpid(child, NULL, 0);
+	if (!in_time) {
+		snprintf(reason, LA_REASON, "the loader of %.200s has not answered in %d seconds",
+			binary, VERIFY_MS / 1000);
+		return false;
+	}
+	/* As ldd: TAB, path, address in parentheses. Another's preload that fails is the loader's business. */
+	line = line_with(output, shim, " (0x");
+	if (line) {
+		free(line);
+		return true;
+	}
+	line = line_with(output, shim, "cannot be preloaded");
+	snprintf(reason, LA_REASON, "%.100s would run without lastack: %.350s", binary,
+		line ? line : "its loader does not list liblastack.so among what it loads");
+	free(line);
+	return false;
 }

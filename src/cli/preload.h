@@ -10,12 +10,15 @@
 enum { LA_REASON = 512 };
 
 /*
- * Follow PATH and #! lines from `command` to the binary that the kernel will run. Returns 0; or 127, 126 as env(1), with `reason`
- * saying why.
+ * Follow PATH and #! lines from `command` to the binary that the kernel will run. Returns 0; or 127, 126 as env(1), or
+ * LA_EXIT_PRELOAD where the shim would be lost on the way, with `reason` saying why.
  */
 int la_preload_resolve(const char *command, char binary[4096], char reason[LA_REASON]);
 
-/* False when `binary` cannot take `shim` along: static, musl, of another class or machine, setuid, with capabilities. */
+/*
+ * False when `binary` cannot take `shim` along: static, musl, of another class or machine, setuid, with capabilities; or when it cannot be
+ * read, and so nobody can tell.
+ */
 bool la_preload_possible(const char *binary, const char *shim, char reason[LA_REASON]);
 
 /*

@@ -14,7 +14,7 @@
 #include "cli.h"
 #include "preload.h"
 
-enum { LIST = 16 * 1024 };
+enum { LIST = 16 * 1024, SHIM_PATH = 512 /* with its NUL; PATH_BYTES of src/shim/settings.c */ };
 
 static bool find_shim(char path[4096])
 {
@@ -50,10 +50,13 @@ static int add_policy(const char *word, struct la_policy *policy, char list[LIST
 	status = la_policy_load(policy, path);
 	if (status != LA_EXIT_OK)
 		return status;
-	if (strchr(path, ',') || strlen(list) + strlen(path) + 2 > LIST) {
-		la_say("-p: a path with a comma in it, or too many: LASTACK_POLICY is a list with "
-		       "commas");
-		return LA_EXIT_USAGE;
+	/* What the shim cannot open leaves the program without a policy. */
+	if (strchr(path, ',') || strlen(path) >= SHIM_PATH ||
+		strlen(list) + strlen(path) + 2 > LIST) {
+		la_say("-p %s: a path with a comma in it, too long, or too many of them: "
+		       "LASTACK_POLICY is a list with commas, of paths below %d bytes",
+			path, SHIM_PATH);
+		return LA_EXIT_POLICY;
 	}
 	if (*list)
 		strcat(list, ",");
