@@ -41,12 +41,14 @@ ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src
               $(wildcard $(CLI_ONLY)) $(wildcard src/track/*.c src/enforce/*.c)
 UNIT_SRC   := $(wildcard tests/unit/*.c)
 APP_SRC    := $(wildcard tests/apps/*.c)
+HOOK_SRC   := $(wildcard tests/shim/*.c)
 
 SHIM_OBJ   := $(SHIM_SRC:%.c=$(BUILD)/shim/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
 ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
+HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -93,7 +95,18 @@ $(BUILD)/tests/apps/%: tests/apps/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
-test-programs: $(UNIT_BIN) $(APP_BIN)
+# Programs that call each hooked function, plain and as distributions build: fortified, so that they call __read_chk.
+$(BUILD)/tests/shim/%: tests/shim/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
+$(BUILD)/tests/shim/fortified/%: tests/shim/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -D_FORTIFY_SOURCE=2 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN)
 
 deps: ## install what building and testing needs (Debian packages, when root)
 	$(Q)tests/deps.sh
@@ -145,4 +158,4 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d)
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d)
