@@ -143,16 +143,14 @@ drains_are() {
 	bounded_server <<-'END'
 		[close]
 		action = graceful
-		idle = 2s
+		idle = 3s
 	END
 	stay_connected # whatever is opened once is open now
-	wait_until 5 in_state 1 fin-wait-2
-	stays 1 in_state 1 fin-wait-2
+	wait_until 8 logged 1 drain idle
 	before=$(descriptors "${pid_of[server]}")
-	wait_until 4 drains_are -1
 	stay_connected
-	wait_until 2 drains_are 0
-	wait_until 4 drains_are -1
+	wait_until 5 drains_are 1
+	wait_until 8 drains_are 0
 	logged 2 drain idle
 }
 
