@@ -1,0 +1,36 @@
+# What the hooks must not change: results, errno and effects of every function that is interposed. Each program here writes down what it
+# got; with lastack and without, that is the same.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	BUILD=${BUILD:-build}
+	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	[[ $BUILD == /* ]] || BUILD=$TOP/$BUILD
+	LIBRARY=$BUILD/liblastack.so
+	PROGRAMS=$BUILD/tests/shim
+	WORK=$BATS_TEST_TMPDIR
+}
+
+# preloaded POLICY COMMAND...
+preloaded() {
+	local policy=$1
+	shift
+	env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none LASTACK_POLICY="$policy" LD_PRELOAD="$LIBRARY" "$@"
+}
+
+# same PROGRAM: its transcript with every policy is the one without lastack.
+same() {
+	local policy
+	timeout 40 "$PROGRAMS/$1" >"$WORK/plain" 2>&1 3>&- </dev/null
+	[ -s "$WORK/plain" ]
+	for policy in observe graceful-close; do
+		preloaded "$policy" timeout 40 "$PROGRAMS/$1" >"$WORK/$policy" 2>&1 3>&- </dev/null
+		diff "$WORK/plain" "$WORK/$policy"
+	done
+}
+
+@test "hooks: close, dup, dup2, dup3, fcntl" {
+	same descriptors
+	same fortified/descriptors
+}
