@@ -166,27 +166,24 @@ static bool listen_to(int fd, char *output, size_t room)
 	return true;
 }
 
-/* The line of `output` that has `one` and `other` in it, as a copy; NULL when there is none. */
-static char *line_with(const char *output, const char *one, const char *other)
+/* A copy of the line of `output` that has `words` in it; NULL when there is none. */
+static char *line_with(const char *output, const char *words)
 {
-	while (*output) {
-		size_t length = strcspn(output, "\n");
-		char *line = strndup(output, length);
+	const char *at = strstr(output, words);
 
-		if (line && strstr(line, one) && strstr(line, other))
-			return line;
-		free(line);
-		output += length + (output[length] == '\n');
-	}
-	return NULL;
+	if (!at)
+		return NULL;
+	while (at > output && at[-1] != '\n')
+		at--;
+	return strndup(at, strcspn(at, "\n"));
 }
 
 bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REASON])
 {
 	static char output[OUTPUT];
+	char words[4096], *line;
 	int pipe_ends[2];
 	bool in_time = true;
-	char *line;
 	pid_t child;
 
 	if (pipe2(pipe_ends, O_CLOEXEC) < 0 || (child = fork()) < 0) {
@@ -217,12 +214,11 @@ bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REAS
 		return false;
 	}
 	/* As ldd: TAB, path, address in parentheses. Another's preload that fails is the loader's business. */
-	line = line_with(output, shim, " (0x");
-	if (line) {
-		free(line);
+	snprintf(words, sizeof(words), "\t%.4000s (0x", shim);
+	if (strstr(output, words))
 		return true;
-	}
-	line = line_with(output, shim, "cannot be preloaded");
+	snprintf(words, sizeof(words), "'%.4000s' from LD_PRELOAD cannot be preloaded", shim);
+	line = line_with(output, words);
 	snprintf(reason, LA_REASON, "%.100s would run without lastack: %.350s", binary,
 		line ? line : "its loader does not list liblastack.so among what it loads");
 	free(line);
