@@ -128,19 +128,24 @@ LA_EXPORT void closefrom(int low)
 /* glibc closes the number inside, not through close(). Its buffer goes out before our FIN does. */
 LA_EXPORT int fclose(FILE *stream)
 {
-	int saved = errno, result;
+	int saved = errno, unflushed = 0, result;
 	int fd = stream ? fileno_unlocked(stream) : -1;
 	struct la_closing closing = {.place = -1};
 
 	errno = saved;
 	if (fd < 0 || !la_slot_load(fd) || !la_here())
 		return la_real.fclose(stream);
-	if (la_enforce_closes())
-		fflush(stream); /* what fails here fails in fclose too, which reports it */
-	errno = saved;
+	/* A flush that fails drops the buffer: fclose would find nothing to fail with. */
+	if (la_enforce_closes() && fflush(stream) != 0)
+		unflushed = errno;
 	closing = la_close_begin(fd);
+	errno = saved;
 	result = la_real.fclose(stream);
 	la_close_done(closing);
+	if (result == 0 && unflushed) {
+		errno = unflushed;
+		return EOF;
+	}
 	return result;
 }
 
