@@ -19,13 +19,21 @@ preloaded() {
 	env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none LASTACK_POLICY="$policy" LD_PRELOAD="$LIBRARY" "$@"
 }
 
+# transcript FILE COMMAND...: what it says, and how it ends.
+transcript() {
+	local file=$1 status=0
+	shift
+	"$@" >"$file" 2>&1 3>&- </dev/null || status=$?
+	echo "status $status" >>"$file"
+}
+
 # same PROGRAM: its transcript with every policy is the one without lastack.
 same() {
 	local policy
-	timeout 40 "$PROGRAMS/$1" >"$WORK/plain" 2>&1 3>&- </dev/null
-	[ -s "$WORK/plain" ]
+	transcript "$WORK/plain" timeout 40 "$PROGRAMS/$1"
+	grep -q -x 'status 0' "$WORK/plain"
 	for policy in observe graceful-close; do
-		preloaded "$policy" timeout 40 "$PROGRAMS/$1" >"$WORK/$policy" 2>&1 3>&- </dev/null
+		transcript "$WORK/$policy" preloaded "$policy" timeout 40 "$PROGRAMS/$1"
 		diff "$WORK/plain" "$WORK/$policy"
 	done
 }
@@ -33,4 +41,14 @@ same() {
 @test "hooks: close, dup, dup2, dup3, fcntl" {
 	same descriptors
 	same fortified/descriptors
+}
+
+@test "hooks: close_range and closefrom, over holes, with CLOEXEC and UNSHARE" {
+	same ranges
+	same fortified/ranges
+}
+
+@test "hooks: fclose and freopen on sockets" {
+	same streams
+	same fortified/streams
 }
