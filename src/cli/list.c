@@ -45,7 +45,7 @@ struct selection {
 static int select_columns(struct selection *selection, const char *text)
 {
 	selection->count = 0;
-	while (*text) {
+	do {
 		size_t length = strcspn(text, ",");
 		int c;
 
@@ -62,8 +62,8 @@ static int select_columns(struct selection *selection, const char *text)
 		selection->list[selection->count++] = (enum column)c;
 		text += length;
 		text += *text == ',';
-	}
-	return selection->count ? 0 : -1;
+	} while (*text);
+	return 0;
 }
 
 static const char *eof_name(enum la_eof eof)
