@@ -52,3 +52,20 @@ same() {
 	same streams
 	same fortified/streams
 }
+
+@test "hooks: every way to read" {
+	same reading
+	same fortified/reading
+}
+
+@test "hooks: the fortified program really calls the checked forms" {
+	local name
+	for name in __read_chk __recv_chk __recvfrom_chk; do
+		nm -D --undefined-only "$PROGRAMS/fortified/reading" | grep -q -w "$name"
+	done
+}
+
+@test "hooks: descriptors passed by SCM_RIGHTS" {
+	same passing
+	same fortified/passing
+}
