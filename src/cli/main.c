@@ -64,6 +64,45 @@ static const struct la_command *find(const char *name)
 	return NULL;
 }
 
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to insert, drop, change or swap with their neighbour until `a` is `b`. */
+static unsigned int distance(const char *a, const char *b)
+{
+	if (!*a || !*b)
+		return (unsigned int)(strlen(a) + strlen(b));
+	if (*a == *b)
+		return distance(a + 1, b + 1);
+	if (a[0] == b[1] && a[1] == b[0])
+		return 1 + distance(a + 2, b + 2);
+	return 1 + least(distance(a + 1, b + 1), least(distance(a + 1, b), distance(a, b + 1)));
+}
+
+/* The command that `name` may be a slip of, NULL when none is near. */
+static const char *nearest(const char *name)
+{
+	enum { LONGEST = 9, SLIPS = 2 }; /* distance() tries everything: only for short words */
+	const char *best = NULL;
+	unsigned int best_distance = SLIPS + 1;
+	size_t i;
+
+	if (strlen(name) < SLIPS || strlen(name) > LONGEST)
+		return NULL;
+	for (i = 0; i < COMMANDS; i++) {
+		unsigned int slips = distance(name, commands[i].name);
+
+		/* "ab" is as far from "run" as from anything: most letters must be right */
+		if (slips < best_distance && slips * 2 <= strlen(commands[i].name)) {
+			best = commands[i].name;
+			best_distance = slips;
+		}
+	}
+	return best;
+}
+
 int la_help_for(const char *name)
 {
 	const struct la_command *command = find(name);
@@ -88,7 +127,7 @@ static int written(int status)
 int main(int argc, char **argv)
 {
 	const struct la_command *command;
-	char *name;
+	const char *near;
 
 	if (argc < 2) {
 		usage(stderr);
@@ -107,10 +146,10 @@ int main(int argc, char **argv)
 	}
 	command = find(argv[1]);
 	if (!command) {
-		name = la_safe(argv[1]);
-		la_say("\"%s\" is no command: write run, list, report, table or policy; lastack "
-		       "--help explains them",
-			name ? name : "?");
+		near = nearest(argv[1]);
+		la_say("\"%s\" is no command: write run, list, report, table or policy; %s%s%s",
+			argv[1], near ? "did you mean " : "lastack --help explains them",
+			near ? near : "", near ? "?" : "");
 		return LA_EXIT_USAGE;
 	}
 	return written(command->run(argc - 1, argv + 1));

@@ -130,3 +130,12 @@ commands() {
 		[ -n "$command" ]
 	done
 }
+
+@test "usage: a slip of the fingers is told the nearest command, a foreign word is not" {
+	refuses 2 '*; did you mean list?' lsit
+	refuses 2 '*; did you mean report?' reprot
+	refuses 2 '*; did you mean policy?' polcy
+	refuses 2 '*; lastack --help explains them' doctor
+	refuses 2 '*; lastack --help explains them' ab
+	refuses 2 '*; lastack --help explains them' ''
+}
