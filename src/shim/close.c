@@ -45,11 +45,10 @@ LA_COLD int la_close_known(int fd, int (*real)(int fd))
 		errno = EBADF; /* not the application's */
 		return -1;
 	}
-	if (!la_enforce_closes()) {
-		la_close_begin(fd);
-		return real(fd);
-	}
-	/* close() is a cancellation point; what follows must not be one, or the drain would lose its owner. */
+	/*
+	 * close() is a cancellation point, which closes nothing when the thread was cancelled before. What follows must not be
+	 * one, or we would forget a connection that is still there, and a drain would lose its owner.
+	 */
 	if (real == la_real.close)
 		pthread_testcancel();
 	closing = la_close_begin(fd);
