@@ -69,3 +69,13 @@ same() {
 	same passing
 	same fortified/passing
 }
+
+@test "hooks: socket, connect, accept, listen, shutdown, setsockopt, epoll_ctl" {
+	same opening
+	same fortified/opening
+}
+
+@test "hooks: threads that block in a call can be cancelled" {
+	same cancelling
+	[ "$(grep -c 'cancelled 1, cleaned up 1' "$WORK/plain")" -eq 6 ]
+}
