@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #include "reader.h"
 
-enum { PID_FORKING = 0x7fffffff };
+enum { PID_FORKING = 0x7fffffff, POLICY_TRIES = 4 };
 
 static int refuse(char error[160], int code, const char *why)
 {
@@ -147,8 +148,8 @@ static bool is_this_boot(const uint8_t id[16])
 	return true;
 }
 
-/* State and start time (field 22) of a process; false when there is none. */
-static bool process_stat(uint32_t pid, char *state, uint64_t *ticks)
+/* State, threads (field 20) and start time (field 22) of a process; false when /proc does not say. */
+static bool process_stat(uint32_t pid, char *state, unsigned long *threads, uint64_t *ticks)
 {
 	char path[40], text[1024], *at;
 	FILE *file;
@@ -162,24 +163,32 @@ static bool process_stat(uint32_t pid, char *state, uint64_t *ticks)
 	got = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[got] = '\0';
-	at = strrchr(text, ')');
+	at = strrchr(text, ')'); /* the name may hold spaces and brackets */
 	if (!at || at[1] != ' ')
 		return false;
 	*state = at[2];
-	while (*at && field < 22)
+	while (*at && field < 20)
 		if (*at++ == ' ')
 			field++;
+	*threads = strtoul(at, &at, 10);
+	strtol(at, &at, 10);
 	*ticks = strtoull(at, NULL, 10);
 	return true;
 }
 
 static bool is_alive(const struct la_read_process *process)
 {
+	unsigned long threads = 0;
 	uint64_t ticks = 0;
 	char state = 0;
 
-	if (process->pid > 0x7ffffffe || !process_stat(process->pid, &state, &ticks) ||
-		state == 'Z' || state == 'X')
+	if (kill((pid_t)process->pid, 0) < 0 && errno == ESRCH)
+		return false;
+	/* /proc may hide other users' processes (hidepid): then it is enough that the pid is in use. */
+	if (!process_stat(process->pid, &state, &threads, &ticks))
+		return true;
+	/* A main thread that ended by pthread_exit() reads Z as well, while the others serve on. */
+	if (state == 'X' || (state == 'Z' && threads <= 1))
 		return false;
 	return process->start_ticks == 0 || process->start_ticks == ticks;
 }
@@ -269,18 +278,31 @@ static int read_modules(const struct la_reader *reader, struct la_region_copy *c
 	return 0;
 }
 
+static int policy_sequence(const struct la_reader *reader, uint32_t *sequence)
+{
+	return la_reader_bytes(reader, sequence, offsetof(struct la_region_header, policy_sequence),
+		sizeof(*sequence));
+}
+
+/* Whole only when the sequence is even, and the same before and after. */
 static int read_policy(const struct la_reader *reader, struct la_region_copy *copy)
 {
-	int result =
-		la_reader_entry(reader, LA_REGION_S_POLICY, 0, &copy->policy, sizeof(copy->policy));
+	uint32_t before, after = 0;
+	int try, result = 0;
 
-	if (result < 0)
-		return result;
-	copy->has_policy =
-		!(reader->header.policy_sequence & 1) && la_policy_is_sane(&copy->policy);
+	for (try = 0; try < POLICY_TRIES && result == 0 && !copy->has_policy; try++) {
+		result = policy_sequence(reader, &before);
+		if (result == 0)
+			result = la_reader_entry(
+				reader, LA_REGION_S_POLICY, 0, &copy->policy, sizeof(copy->policy));
+		if (result == 0)
+			result = policy_sequence(reader, &after);
+		copy->has_policy = result == 0 && before == after && !(before & 1) &&
+				   la_policy_is_sane(&copy->policy);
+	}
 	if (!copy->has_policy)
 		la_policy_init(&copy->policy);
-	return 0;
+	return result;
 }
 
 int la_region_read(const char *path, struct la_region_copy *copy, char error[160])

@@ -9,7 +9,12 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "region_image.h"
 
@@ -180,6 +185,86 @@ static void a_pid_that_was_given_to_someone_else_is_not_alive(void **state)
 	assert_false(copy.processes[1].alive);
 }
 
+/* What a child that did `how` is taken for. It is waited for by WNOWAIT: a zombie stays one. */
+static bool child_is_alive(void *(*how)(void *))
+{
+	siginfo_t ended;
+	int alive, ready[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		how(&ready[1]);
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 0) /* closed, not written to: it ended */
+		assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+	image.processes[0].pid = (uint32_t)child;
+	assert_int_equal(read_image(), 0);
+	alive = copy.processes[0].alive;
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(ready[0]);
+	/* And once it was reaped, nothing is left. */
+	assert_int_equal(read_image(), 0);
+	assert_false(copy.processes[0].alive);
+	return alive;
+}
+
+static void *ends(void *ready)
+{
+	return ready;
+}
+
+/* The main thread's state as /proc shows it. */
+static char main_thread_state(void)
+{
+	char text[256] = "", *at;
+	FILE *file = fopen("/proc/self/stat", "re");
+
+	if (!file || !fgets(text, sizeof(text), file))
+		_exit(1);
+	fclose(file);
+	at = strrchr(text, ')');
+	return at ? at[2] : '?';
+}
+
+static void *serves_on(void *ready)
+{
+	while (main_thread_state() != 'Z')
+		sched_yield();
+	if (write(*(int *)ready, "", 1) == 1)
+		pause();
+	_exit(1);
+}
+
+static void *leaves_a_thread_behind(void *ready)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, serves_on, ready) != 0)
+		_exit(1);
+	syscall(SYS_exit,
+		0); /* as pthread_exit() ends, without running what is registered for it */
+	return NULL;
+}
+
+static void a_zombie_is_not_alive(void **state)
+{
+	(void)state;
+	assert_false(child_is_alive(ends));
+}
+
+static void a_process_whose_main_thread_ended_is_alive(void **state)
+{
+	(void)state;
+	assert_true(child_is_alive(leaves_a_thread_behind));
+}
+
 static void strings_without_an_end_are_ended(void **state)
 {
 	(void)state;
@@ -204,6 +289,8 @@ int main(void)
 		T(a_row_and_an_instant_of_an_older_generation_are_ignored),
 		T(a_region_of_another_boot_has_no_living_process),
 		T(a_pid_that_was_given_to_someone_else_is_not_alive),
+		T(a_zombie_is_not_alive),
+		T(a_process_whose_main_thread_ended_is_alive),
 		T(strings_without_an_end_are_ended),
 		T(references_beyond_a_table_become_none),
 		T(entries_that_grew_in_a_later_version_are_stepped_over),
