@@ -79,3 +79,41 @@ same() {
 	same cancelling
 	[ "$(grep -c 'cancelled 1, cleaned up 1' "$WORK/plain")" -eq 6 ]
 }
+
+@test "hooks: fork, vfork and exec, posix_spawn, system, popen, SIGPIPE, prctl" {
+	same processes
+	same fortified/processes
+}
+
+@test "hooks: the library is really there in these tests" {
+	preloaded graceful-close grep -q -F "$LIBRARY" /proc/self/maps
+	run preloaded no-such-policy "$PROGRAMS/opening"
+	[[ $output == lastack:* ]]
+}
+
+names_of_calls() {
+	sed -n -E 's/^(CALL|LIBC|VARIADIC)\([^,]*, ([a-z0-9_]+),.*/\2/p; s/^LIBC_VOID\(([a-z0-9_]+),.*/\1/p' "$TOP/src/shim/calls.def"
+}
+
+@test "hooks: exported is what export.map and calls.def name, and nothing else" {
+	nm -D --defined-only "$LIBRARY" | awk '{ print $3 }' | sort >"$WORK/exported"
+	sed -n -E 's/^[[:space:]]+([a-z0-9_]+);$/\1/p' "$TOP/src/shim/export.map" | sort >"$WORK/mapped"
+	{
+		names_of_calls
+		printf '%s\n' __close __dup2 __fcntl __read __recv
+	} | sort >"$WORK/called"
+	[ "$(wc -l <"$WORK/exported")" -gt 40 ]
+	diff "$WORK/mapped" "$WORK/exported"
+	diff "$WORK/called" "$WORK/exported"
+}
+
+@test "hooks: the library needs the C library only" {
+	readelf -d "$LIBRARY" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >"$WORK/needed"
+	grep -q -x 'libc\.so\.6' "$WORK/needed"
+	run -1 grep -v -E '^(libc\.so\.6|ld-linux.*|liburcu-(bp|common)\.so.*)$' "$WORK/needed"
+}
+
+@test "hooks: no stack of the library is executable, and nothing in it is bound lazily" {
+	readelf -l -W "$LIBRARY" | grep GNU_STACK | grep -q -w RW
+	readelf -d "$LIBRARY" | grep -E 'FLAGS_1.*NOW' | grep -E -q 'NODELETE.*INITFIRST|INITFIRST.*NODELETE'
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that inherit connections: fork, vfork and exec, posix_spawn, system, popen. A child that says something after its parent has
+ * closed must be heard. Then SIGPIPE, and prctl.
+ */
+#include <spawn.h>
+#include <sys/prctl.h>
+
+#include "transcript.h"
+
+extern char **environ;
+
+/* A program that writes to descriptor 9 after a moment; it inherits the number. */
+#define ANSWER "sleep 0.1; echo answer >&9; echo $?"
+static char *const answering[] = {"sh", "-c", ANSWER, NULL};
+
+static int ended(pid_t pid)
+{
+	int status;
+
+	NEEDED(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+/* A connection whose accepted end is number 9. */
+static int inherited_connection(void)
+{
+	int ends[2];
+
+	connection(ends);
+	NEEDED(dup2(ends[1], 9) == 9);
+	NEEDED(close(ends[1]) == 0);
+	return ends[0];
+}
+
+/* Our end goes; the child's answer, then the end, come to the peer. */
+static void parent_closes(int peer)
+{
+	SAY(close(9));
+	SAY(peer_reads(peer));
+	SAY(close(peer));
+}
+
+static void forks(void)
+{
+	int peer = inherited_connection();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(100000);
+		_exit(write(9, "answer\n", 7) != 7);
+	}
+	parent_closes(peer);
+	SAY(ended(pid));
+}
+
+/* The child closes all that it does not need, in our memory. */
+static void vforks(void)
+{
+	int peer = inherited_connection(), other = inherited_connection();
+	pid_t pid;
+
+	(void)other; /* number 9 is the second now, the first has ended */
+	SAY(peer_reads(peer));
+	SAY(close(peer));
+	pid = vfork();
+	if (pid == 0) {
+		close(listener);
+		close(other);
+		close_range(10, 1000, 0);
+		execve("/bin/sh", answering, environ);
+		_exit(127);
+	}
+	SAY(is_open(other));
+	SAY(fcntl(listener, F_GETFD));
+	parent_closes(other);
+	SAY(ended(pid));
+	pid = vfork();
+	if (pid == 0) {
+		execve("/nonexistent/program", answering, environ);
+		_exit(errno);
+	}
+	SAY(ended(pid));
+}
+
+/* Each function of the family, in a child. */
+static void execs(int way)
+{
+	int peer = inherited_connection();
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		switch (way) {
+		case 0: execv("/bin/sh", answering); break;
+		case 1: execvp("sh", answering); break;
+		case 2: execvpe("sh", answering, environ); break;
+		default: execl("/bin/sh", "sh", "-c", ANSWER, NULL); break;
+		}
+		_exit(127);
+	}
+	parent_closes(peer);
+	SAY(ended(pid));
+}
+
+static void spawns(void)
+{
+	int peer = inherited_connection();
+	pid_t pid = 0;
+	posix_spawn_file_actions_t actions;
+
+	SAY(posix_spawn(&pid, "/bin/sh", NULL, NULL, answering, environ));
+	parent_closes(peer);
+	SAY(ended(pid));
+	peer = inherited_connection();
+	SAY(posix_spawnp(&pid, "sh", NULL, NULL, answering, environ));
+	parent_closes(peer);
+	SAY(ended(pid));
+	SAY(posix_spawn(&pid, "/nonexistent/program", NULL, NULL, answering, environ));
+	SAY(posix_spawnp(&pid, "no-such-program", NULL, NULL, answering, environ));
+	/* Its own number is not 9: an action puts it there. */
+	peer = inherited_connection();
+	NEEDED(dup2(9, 19) == 19 && close(9) == 0 && fcntl(19, F_SETFD, FD_CLOEXEC) == 0);
+	NEEDED(posix_spawn_file_actions_init(&actions) == 0);
+	NEEDED(posix_spawn_file_actions_adddup2(&actions, 19, 9) == 0);
+	SAY(posix_spawn(&pid, "/bin/sh", &actions, NULL, answering, environ));
+	SAY(close(19));
+	SAY(peer_reads(peer));
+	SAY(close(peer));
+	SAY(ended(pid));
+}
+
+static void shells(void)
+{
+	int peer = inherited_connection();
+	char line[16] = "";
+	FILE *output;
+
+	SAY(system(NULL) != 0);
+	SAY(system("exit 3"));
+	SAY(system("(" ANSWER ") >/dev/null &"));
+	parent_closes(peer);
+	peer = inherited_connection();
+	SAY_POINTER(output = popen(ANSWER, "r"));
+	SAY(close(9));
+	SAY(peer_reads(peer));
+	SAY_POINTER(fgets(line, sizeof(line), output));
+	SAY(pclose(output));
+	SAY(close(peer));
+	SAY_POINTER(popen("true", "nonsense"));
+}
+
+static void sigpipe(void)
+{
+	int ends[2];
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		connection(ends);
+		shutdown(ends[1], SHUT_WR);
+		_exit(write(ends[1], "x", 1) == 1);
+	}
+	SAY(ended(pid));
+	signal(SIGPIPE, SIG_IGN);
+	connection(ends);
+	SAY(shutdown(ends[1], SHUT_WR));
+	SAY(write(ends[1], "x", 1));
+	SAY(send(ends[1], "x", 1, 0));
+	SAY(close(ends[1]));
+	SAY(close(ends[0]));
+}
+
+static void prctls(void)
+{
+	char name[16] = "";
+
+	SAY(prctl(PR_SET_NAME, "renamed", 0, 0, 0));
+	SAY(prctl(PR_GET_NAME, name, 0, 0, 0));
+	printf("%s\n", name);
+	SAY(prctl(9999, 0, 0, 0, 0));
+	SAY(prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+	SAY(prctl(PR_SET_SECCOMP, 77, 0, 0, 0));
+	SAY(syscall(99999));
+	SAY(syscall(SYS_getppid) == getppid());
+}
+
+int main(void)
+{
+	int way;
+
+	begin();
+	forks();
+	vforks();
+	for (way = 0; way < 4; way++)
+		execs(way);
+	spawns();
+	shells();
+	sigpipe();
+	prctls();
+	return 0;
+}
