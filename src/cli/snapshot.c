@@ -361,12 +361,13 @@ void la_snapshot_free(struct la_snapshot *snapshot)
 	free(snapshot);
 }
 
-void la_snapshot_count(const struct la_snapshot *snapshot, unsigned int counts[2][LA_STATE_COUNT])
+void la_snapshot_count(
+	const struct la_snapshot *snapshot, bool dead_too, unsigned int counts[2][LA_STATE_COUNT])
 {
 	size_t i;
 
 	memset(counts, 0, 2 * sizeof(counts[0]));
 	for (i = 0; i < snapshot->items_count; i++)
-		if (!snapshot->items[i].gone)
+		if (!snapshot->items[i].gone && (dead_too || snapshot->items[i].alive))
 			counts[la_judge_side(&snapshot->items[i])][snapshot->items[i].state]++;
 }

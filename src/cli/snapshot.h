@@ -69,7 +69,9 @@ struct la_snapshot {
 int la_snapshot_take(struct la_snapshot **snapshot, uint32_t pid, const char *file);
 void la_snapshot_free(struct la_snapshot *snapshot);
 
-/* How many connections stand where: [LA_SIDE_CLIENT] when our FIN came first or will (a connected socket), else [LA_SIDE_SERVER]. */
-void la_snapshot_count(const struct la_snapshot *snapshot, unsigned int counts[2][LA_STATE_COUNT]);
+/* How many connections stand where: [LA_SIDE_CLIENT] when our FIN came first or will (a connected socket), else
+ * [LA_SIDE_SERVER]. dead_too: where they stood when their process ended, for processes that are gone. */
+void la_snapshot_count(
+	const struct la_snapshot *snapshot, bool dead_too, unsigned int counts[2][LA_STATE_COUNT]);
 
 #endif

@@ -157,7 +157,8 @@ int la_cmd_table(int argc, char **argv)
 	status = la_snapshot_take(&snapshot, (uint32_t)pid, NULL);
 	if (status != LA_EXIT_OK)
 		return status;
-	la_snapshot_count(snapshot, counts);
+	/* What a crashed process left behind counts only when it was asked for by name. */
+	la_snapshot_count(snapshot, pid != 0, counts);
 	la_snapshot_free(snapshot);
 	if (json)
 		return print_json(counts);
