@@ -113,7 +113,7 @@ static void read_policies(struct la_settings *settings, const char *list)
 
 	la_policy_init(&settings->policy);
 	/* Shown by the command: nothing that a terminal would act on. */
-	for (at = 0; list[at] && at < sizeof(settings->policy.name) - 1; at++)
+	for (at = 0; at < sizeof(settings->policy.name) - 1 && list[at]; at++)
 		settings->policy.name[at] =
 			(unsigned char)list[at] > ' ' && list[at] < 0x7f ? list[at] : '?';
 	while (*word) {
