@@ -8,6 +8,15 @@
 
 #include "reader.h"
 
+enum {
+	CHUNK = 128 * 1024,
+	TRIES = 4,
+	KNOWN_FLAGS = LA_CONNECTION_CONNECTING | LA_CONNECTION_UNREAD_AT_CLOSE |
+		      LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED,
+};
+
+static_assert(offsetof(struct la_connection_record, word) == 0, "take_chunk() relies on it");
+
 static int compare_rows(const void *left, const void *right)
 {
 	const struct la_reader_row *a = left, *b = right;
@@ -148,7 +157,7 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	connection->index = index;
 	connection->generation = LA_WORD_GEN(word);
 	connection->phase = LA_WORD_PHASE(word);
-	connection->flags = LA_WORD_FLAGS(word);
+	connection->flags = LA_WORD_FLAGS(word) & KNOWN_FLAGS;
 	if (connection->phase != LA_PHASE_OPEN && connection->phase != LA_PHASE_DRAINING &&
 		connection->phase != LA_PHASE_CLOSED)
 		return false;
@@ -165,15 +174,16 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	connection->open_stack = within(record->open_stack, reader->stacks);
 	connection->pid = record->pid <= 0x7fffffff ? record->pid : 0;
 	connection->tid = record->tid <= 0x7fffffff ? record->tid : 0;
-	connection->fd = record->fd;
+	connection->fd = record->fd >= 0 ? record->fd : -1;
 	memcpy(connection->local, record->local, 16);
 	memcpy(connection->remote, record->remote, 16);
 	connection->local_port = record->local_port;
 	connection->remote_port = record->remote_port;
 	connection->role = record->role <= LA_ROLE_LISTENER ? record->role : LA_ROLE_UNKNOWN;
-	connection->family = record->family;
+	connection->family = record->family == 4 || record->family == 6 ? record->family : 0;
 	connection->ending = record->ending < LA_ENDING_COUNT ? record->ending : LA_ENDING_NONE;
-	connection->steps_done = record->steps_done;
+	connection->steps_done =
+		record->steps_done <= LA_POLICY_STEPS ? record->steps_done : LA_POLICY_STEPS;
 	connection->next_action =
 		record->next_action < LA_ACTION_COUNT ? record->next_action : LA_ACTION_NONE;
 	connection->next_us = record->next_us;
@@ -181,22 +191,78 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	return true;
 }
 
-int la_reader_connections(const struct la_reader *reader, struct la_region_copy *copy)
+/*
+ * One record alone, of one generation: an entry that is given to another connection while it is copied would mix the two.
+ * 1, 0 (it changes hands all the time: left out) or -errno.
+ */
+static int settled(
+	const struct la_reader *reader, uint32_t index, struct la_connection_record *record)
 {
+	uint64_t word = 0;
+	int try, result = 0;
+
+	for (try = 0; try < TRIES && result == 0; try++) {
+		result = la_reader_entry(
+			reader, LA_REGION_S_CONNECTIONS, index, record, sizeof(*record));
+		if (result == 0)
+			result = la_reader_entry(
+				reader, LA_REGION_S_CONNECTIONS, index, &word, sizeof(word));
+		if (result == 0)
+			result = LA_WORD_GEN(word) == LA_WORD_GEN(record->word);
+	}
+	return result;
+}
+
+static int take_chunk(const struct la_reader *reader, struct la_region_copy *copy, char *chunk,
+	char *again, uint32_t first, uint32_t count)
+{
+	const struct la_region_section *section = &reader->header.sections[LA_REGION_S_CONNECTIONS];
+	uint64_t offset = section->offset + (uint64_t)first * section->stride;
+	size_t bytes = (size_t)count * section->stride;
+	int result = la_reader_bytes(reader, chunk, offset, bytes);
 	uint32_t i;
 
-	copy->connections = calloc(reader->connections + 1, sizeof(*copy->connections));
-	if (!copy->connections)
-		return -ENOMEM;
-	for (i = 0; i < reader->connections; i++) {
+	if (result == 0)
+		result = la_reader_bytes(reader, again, offset, bytes);
+	for (i = 0; i < count && result >= 0; i++) {
 		struct la_connection_record record;
-		int result = la_reader_entry(
-			reader, LA_REGION_S_CONNECTIONS, i, &record, sizeof(record));
+		uint64_t word;
 
-		if (result < 0)
-			return result;
-		if (take(reader, &record, i, &copy->connections[copy->connections_count]))
+		/* Copied out, for a stride need not be a multiple of 8. The word is the first of a record. */
+		memcpy((void *)&record, chunk + (size_t)i * section->stride, sizeof(record));
+		memcpy(&word, again + (size_t)i * section->stride, sizeof(word));
+		result = LA_WORD_GEN(word) == LA_WORD_GEN(record.word)
+				 ? 1
+				 : settled(reader, first + i, &record);
+		if (result == 1 && take(reader, &record, first + i,
+					   &copy->connections[copy->connections_count]))
 			copy->connections_count++;
 	}
-	return 0;
+	return result < 0 ? result : 0;
+}
+
+int la_reader_connections(const struct la_reader *reader, struct la_region_copy *copy)
+{
+	uint32_t stride = reader->header.sections[LA_REGION_S_CONNECTIONS].stride;
+	uint32_t at_once = stride < CHUNK ? CHUNK / stride : 1, first, count;
+	char *chunk, *again;
+	int result = 0;
+
+	if (at_once > reader->connections)
+		at_once = reader->connections;
+	/* One more than needed: none at all must not look like no memory. */
+	chunk = malloc((size_t)at_once * stride + 1);
+	again = malloc((size_t)at_once * stride + 1);
+	copy->connections = calloc(reader->connections + 1, sizeof(*copy->connections));
+	if (!copy->connections || !chunk || !again)
+		result = -ENOMEM;
+	for (first = 0; first < reader->connections && result == 0; first += count) {
+		count = reader->connections - first;
+		if (count > at_once)
+			count = at_once;
+		result = take_chunk(reader, copy, chunk, again, first, count);
+	}
+	free(chunk);
+	free(again);
+	return result;
 }

@@ -29,6 +29,10 @@ static void references_beyond_a_table_become_none(void **state)
 	image.connections[0].role = 200;
 	image.connections[0].ending = 200;
 	image.connections[0].next_action = 200;
+	image.connections[0].steps_done = 200;
+	image.connections[0].family = 5;
+	image.connections[0].fd = -7;
+	image.connections[0].word = LA_WORD_MAKE(GENERATION, LA_PHASE_OPEN, 0xfffff0);
 	image.stacks[0].frames[0].module = 2;
 	image.stacks[1].depth = 1000;
 	image.modules[0].build_id_bytes = 21;
@@ -39,6 +43,10 @@ static void references_beyond_a_table_become_none(void **state)
 	assert_int_equal(copy.connections[0].role, LA_ROLE_UNKNOWN);
 	assert_int_equal(copy.connections[0].ending, LA_ENDING_NONE);
 	assert_int_equal(copy.connections[0].next_action, LA_ACTION_NONE);
+	assert_int_equal(copy.connections[0].steps_done, LA_POLICY_STEPS);
+	assert_int_equal(copy.connections[0].family, 0);
+	assert_int_equal(copy.connections[0].fd, -1);
+	assert_int_equal(copy.connections[0].flags, 0);
 	assert_int_equal(copy.stacks[0].frames[0].module, 0);
 	assert_int_equal(copy.stacks[1].depth, LA_REGION_STACK_DEPTH);
 	assert_int_equal(copy.modules[0].build_id_bytes, 0);

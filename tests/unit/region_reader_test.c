@@ -275,6 +275,7 @@ static void strings_without_an_end_are_ended(void **state)
 	assert_int_equal(strlen(copy.modules[0].path), 212);
 }
 
+#include "region_reader_live.h"
 #include "region_reader_refuses.h"
 
 int main(void)
@@ -292,6 +293,8 @@ int main(void)
 		T(a_zombie_is_not_alive),
 		T(a_process_whose_main_thread_ended_is_alive),
 		T(strings_without_an_end_are_ended),
+		T(every_one_of_many_connections_is_read_whatever_its_alignment),
+		T(a_record_that_changes_hands_is_never_a_mixture_of_two),
 		T(references_beyond_a_table_become_none),
 		T(entries_that_grew_in_a_later_version_are_stepped_over),
 		T(a_policy_that_is_being_written_or_damaged_is_left_out),
