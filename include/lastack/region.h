@@ -284,6 +284,9 @@ struct la_region {
 int la_region_create(
 	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256]);
 
+/* It is filled (policy, first process): a reader takes a region without magic for one that is being made. */
+void la_region_publish(struct la_region *region);
+
 /* Touch [first, first + bytes) now, so that a full file system is an error here (-ENOMEM) and no SIGBUS later. */
 int la_region_populate(void *first, size_t bytes);
 

@@ -309,8 +309,11 @@ int la_region_create(
 	memcpy(header->sections, sections, sizeof(sections));
 	read_boot_id(header->boot_id);
 	set_pointers(region, base);
-	/* A reader takes a file without magic for one that is being made. */
-	atomic_thread_fence(memory_order_release);
-	header->magic = LA_REGION_MAGIC;
 	return 0;
+}
+
+void la_region_publish(struct la_region *region)
+{
+	atomic_thread_fence(memory_order_release);
+	region->header->magic = LA_REGION_MAGIC;
 }

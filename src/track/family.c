@@ -147,6 +147,7 @@ struct la_region *la_region_now(void)
 	my_process = claim_process(&region_storage, (uint32_t)la_sys(SYS_getpid));
 	if (my_process != NO_PROCESS)
 		region_storage.processes[my_process].start_ticks = start_ticks();
+	la_region_publish(&region_storage);
 	atomic_store_explicit(&la_track_region, &region_storage, memory_order_release);
 	return &region_storage;
 }
