@@ -49,7 +49,7 @@ lastack() {
 start() {
 	local name=$1 input
 	shift
-	rm -f "$WORK/$name.in"
+	rm -f "$WORK/$name.in" "$WORK/$name.out" "$WORK/$name.err" # what an earlier one said is not to be taken for its word
 	mkfifo "$WORK/$name.in"
 	exec {input}<>"$WORK/$name.in"
 	"${network[@]}" "$@" <"$WORK/$name.in" >"$WORK/$name.out" 2>"$WORK/$name.err" 3>&- {input}>&- &
