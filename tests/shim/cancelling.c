@@ -8,7 +8,7 @@ enum way { READ, RECV, RECVMSG, ACCEPT, CLOSE, CONNECT, WAYS };
 static const char *const names[] = {"read", "recv", "recvmsg", "accept", "close", "connect"};
 
 static int ends[2], full;
-static volatile int cleaned;
+static volatile int cleaned, asked;
 static pthread_barrier_t started;
 
 static void clean_up(void *value)
@@ -36,7 +36,8 @@ static void *block(void *value)
 	case ACCEPT: got = accept(listener, NULL, NULL); break;
 	case CONNECT: got = connect(full, (struct sockaddr *)&address, sizeof(address)); break;
 	case CLOSE:
-		usleep(200000);
+		while (!asked)
+			usleep(1000);
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
 		got = close(ends[1]);
 		break;
@@ -51,11 +52,12 @@ static void cancel(enum way way)
 	pthread_t thread;
 	void *result;
 
-	cleaned = 0;
+	cleaned = asked = 0;
 	NEEDED(pthread_create(&thread, NULL, block, &way) == 0);
 	pthread_barrier_wait(&started);
 	usleep(100000);
 	NEEDED(pthread_cancel(thread) == 0);
+	asked = 1;
 	NEEDED(pthread_join(thread, &result) == 0);
 	printf("%s: cancelled %d, cleaned up %d\n", names[way], result == PTHREAD_CANCELED,
 		cleaned);

@@ -53,7 +53,7 @@ static void connects(void)
 	SAY(close(fd));
 	NEEDED((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) >= 0);
 	SAY(connect(fd, (struct sockaddr *)&address, sizeof(address)));
-	usleep(20000);
+	wait_for(fd, POLLOUT);
 	SAY(connect(fd, (struct sockaddr *)&address, sizeof(address)));
 	SAY(connect(fd, (struct sockaddr *)&address, sizeof(address)));
 	SAY(close(fd));
@@ -79,6 +79,7 @@ static void accepts(void)
 	NEEDED((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
 	SAY(accept(fd, NULL, NULL));
 	NEEDED(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	wait_for(listener, POLLIN);
 	SAY(got = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC));
 	SAY(fcntl(got, F_GETFD));
 	NEEDED(getsockname(fd, (struct sockaddr *)&name, &room) == 0);
@@ -89,6 +90,7 @@ static void accepts(void)
 	SAY(close(fd));
 	NEEDED((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
 	NEEDED(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	wait_for(listener, POLLIN);
 	SAY(got = (int)syscall(SYS_accept4, listener, NULL, NULL, SOCK_NONBLOCK));
 	SAY(fcntl(got, F_GETFL));
 	SAY(close(got));
@@ -107,7 +109,6 @@ static void shutdowns(void)
 		SAY(shutdown(ends[1], 7));
 		SAY(shutdown(ends[1], how));
 		SAY(shutdown(ends[1], how));
-		SAY(is_open(ends[0]));
 		SAY(close(ends[1]));
 		SAY(peer_reads(ends[0]));
 		SAY(shutdown(ends[0], SHUT_WR));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way to read: data, no bytes, the end, nothing yet, a reset, no socket. Fortified, read and recv are the _chk forms. */
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "transcript.h"
@@ -56,6 +57,8 @@ static void connections(void)
 	connection(ends);
 	for (i = 0; i < 20; i++)
 		NEEDED(write(ends[0], "0123456789abcdef", 16) == 16);
+	while (ioctl(ends[1], FIONREAD, &i) == 0 && i < 20 * 16)
+		usleep(1000);
 	each(ends[1], full, 0);
 	each(ends[1], nothing, 0);
 	SAY(recv(ends[1], buffer, full, MSG_PEEK));
@@ -65,7 +68,7 @@ static void connections(void)
 	each(ends[1], full, MSG_DONTWAIT);
 	each(ends[1], full, 0x40000000);
 	NEEDED(shutdown(ends[0], SHUT_WR) == 0);
-	usleep(20000);
+	wait_for(ends[1], POLLRDHUP);
 	each(ends[1], full, 0);
 	each(ends[1], full, MSG_PEEK);
 	SAY(write(ends[1], "an answer", 9));
@@ -84,7 +87,7 @@ static void a_reset(void)
 	for (call = 0; call < 4; call++) {
 		connection(ends);
 		reset(ends[0]);
-		usleep(20000);
+		wait_for(ends[1], POLLERR);
 		if (call == 0)
 			SAY(read(ends[1], buffer, full));
 		else if (call == 1)

@@ -62,7 +62,7 @@ static void a_stream_that_cannot_be_flushed(void)
 	stream = fdopen(ends[1], "w");
 	NEEDED(stream);
 	reset(ends[0]);
-	usleep(20000);
+	wait_for(ends[1], POLLERR);
 	SAY(fprintf(stream, "nobody reads this"));
 	SAY(fclose(stream));
 	SAY(fcntl(ends[1], F_GETFD));

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static inline void begin(void)
 {
 	socklen_t length = sizeof(address);
 
-	alarm(30);
+	alarm(60);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -70,17 +71,25 @@ static inline void connection(int ends[2])
 	NEEDED(ends[1] >= 0);
 }
 
-/* What the peer of something that was closed reads: 0 an orderly end, -ECONNRESET a reset; -EAGAIN when it is still open. */
+/* What the peer of something that was closed reads: 0 an orderly end, -ECONNRESET a reset; -EAGAIN when it stays open. */
 static inline long peer_reads(int fd)
 {
 	char bytes[4096];
-	struct timeval second = {.tv_sec = 1};
+	struct timeval bound = {.tv_sec = 20};
 	ssize_t got, total = 0;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof(bound));
 	while ((got = recv(fd, bytes, sizeof(bytes), 0)) > 0)
 		total += got;
 	return got < 0 ? -errno : total;
+}
+
+/* Until the kernel says so: on a busy machine loopback takes its time. */
+static inline void wait_for(int fd, short events)
+{
+	struct pollfd one = {.fd = fd, .events = events};
+
+	NEEDED(poll(&one, 1, 20000) == 1);
 }
 
 /* Still open, seen without waiting. */
