@@ -129,7 +129,10 @@ static enum la_verdict verdict(const struct la_item *item)
 	case LA_STATE_CLOSE_WAIT:
 		return item->eof == LA_EOF_READ ? LA_VERDICT_EOF_READ_NOT_CLOSED
 						: LA_VERDICT_EOF_UNREAD;
-	case LA_STATE_FIN_WAIT_2: return LA_VERDICT_PEER_NOT_CLOSING;
+	case LA_STATE_FIN_WAIT_2:
+		/* Without a holder it is an orphan, which the kernel ends by itself (tcp_fin_timeout). */
+		return item->socket && item->socket->inode ? LA_VERDICT_PEER_NOT_CLOSING
+							   : LA_VERDICT_NONE;
 	case LA_STATE_CLOSED:
 	case LA_STATE_TIME_WAIT:
 		return item->alive && !(connection->flags & LA_CONNECTION_CONNECTING)
