@@ -138,6 +138,8 @@ void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
 void la_track_received(int fd);
 /* SO_LINGER was set. */
 void la_track_linger(int fd, bool on, int seconds);
+/* +1 before, -1 after a call that may give descriptors away: no release is `last` meanwhile. */
+void la_track_giving(int change);
 /* Someone that we do not follow may hold it from now on (SCM_RIGHTS). */
 void la_track_share(int fd);
 

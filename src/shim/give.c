@@ -26,21 +26,48 @@ static void give(const struct msghdr *message)
 	}
 }
 
-/* Before the call: afterwards the receiver may hold it already, while another thread of ours closes it. */
+/* Runs also when the thread is cancelled in the call: -fexceptions. */
+static void end_giving(const bool *guard)
+{
+	if (*guard)
+		la_track_giving(-1);
+}
+
+static bool begin_giving(bool may_give)
+{
+	bool guard = may_give && la_enforce_closes();
+
+	if (guard)
+		la_track_giving(1);
+	return guard;
+}
+
+/*
+ * The message is looked at after the call, when the kernel has found its pointers good. Until then the receiver may hold
+ * what another thread of ours closes: no close is graceful meanwhile.
+ */
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	if (!la_slot_load(fd) && message)
+	bool may_give = !la_slot_load(fd) && la_on;
+	bool guard __attribute__((cleanup(end_giving))) = begin_giving(may_give);
+	ssize_t result = la_real.sendmsg(fd, message, flags);
+
+	(void)guard;
+	if (may_give && result >= 0)
 		give(message);
-	return la_real.sendmsg(fd, message, flags);
+	return result;
 }
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	unsigned int i;
+	bool may_give = !la_slot_load(fd) && la_on;
+	bool guard __attribute__((cleanup(end_giving))) = begin_giving(may_give);
+	int result = la_real.sendmmsg(fd, messages, count, flags), i;
 
-	for (i = 0; messages && i < count && !la_slot_load(fd); i++)
+	(void)guard;
+	for (i = 0; may_give && i < result; i++)
 		give(&messages[i].msg_hdr);
-	return la_real.sendmmsg(fd, messages, count, flags);
+	return result;
 }
 
 LA_EXPORT int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)

@@ -350,6 +350,13 @@ void la_track_linger(int fd, bool on, int seconds)
 			return;
 }
 
+static _Atomic int giving;
+
+void la_track_giving(int change)
+{
+	atomic_fetch_add(&giving, change);
+}
+
 void la_track_share(int fd)
 {
 	struct la_connection_record *record = la_track_record(la_slot_load(fd), NULL);
@@ -406,7 +413,8 @@ struct la_release la_track_release(int fd)
 	living_holders(region, record);
 	release.last = (atomic_fetch_and(&record->holders, ~mine) & ~mine) == 0 &&
 		       mine != LA_HOLDER_UNKNOWN &&
-		       !atomic_load_explicit(&la_forking, memory_order_seq_cst);
+		       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
+		       !atomic_load(&giving);
 	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
 	if (!release.last && (atomic_load(&record->holders) & ~LA_HOLDER_UNKNOWN) == 0) {
 		/* As far as we know it is closed; an unknown holder shows in the kernel (inode). */
