@@ -65,7 +65,9 @@ struct la_region_copy {
 	char path[512];
 	uint64_t created_us;
 	uint32_t creator_pid;
-	bool same_boot; /* false: instants mean nothing, all processes are gone */
+	uint32_t owner_uid, owner_gid; /* of the file: who may have written it */
+	bool same_boot; /* false: all its processes are gone, and its instants only compare with each other */
+	uint64_t last_us;                  /* the youngest instant in it: the last sign of life */
 	struct la_read_process *processes; /* those with a pid */
 	uint32_t processes_count;
 	struct la_read_connection
@@ -90,8 +92,9 @@ void la_region_copy_free(struct la_region_copy *copy);
 /*
  * The folders where regions may be, existing or not, in order: LASTACK_DIR alone when it is set; else /run/lastack,
  * $XDG_RUNTIME_DIR/lastack, /dev/shm/lastack-UID, and for root also /run/user/<any>/lastack and /dev/shm/lastack-<any>. Calls `each` with
- * every "*.region" in them. Returns how many were found.
+ * every "*.region" in them. Returns how many were found; or -EACCES when there was none, but a folder that may not be looked into: its path
+ * is in `denied` then.
  */
-int la_region_find(void (*each)(const char *path, void *context), void *context);
+int la_region_find(void (*each)(const char *path, void *context), void *context, char denied[512]);
 
 #endif

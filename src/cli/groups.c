@@ -99,7 +99,9 @@ int la_groups_make(
 	for (i = 0; i < snapshot->items_count; i++) {
 		const struct la_item *item = &snapshot->items[i];
 
-		if (item->verdict == LA_VERDICT_NONE || (item->age_us < min_age_us && !item->gone))
+		/* What is over, by its own end or its process's, will not pass by itself. */
+		if (item->verdict == LA_VERDICT_NONE ||
+			(item->age_us < min_age_us && !item->gone && item->alive))
 			continue;
 		keyed[count++] = (struct keyed){.id = group_id(item), .item = item};
 	}

@@ -23,7 +23,7 @@ struct la_groups {
 	size_t groups_count, items_count;
 };
 
-/* All items of the snapshot that have a verdict and are at least min_age_us in their state (L7: of any age). 0 or -ENOMEM. */
+/* All items of the snapshot that have a verdict and are at least min_age_us in their state (L7, and those of ended processes: of any age). 0 or -ENOMEM. */
 int la_groups_make(
 	struct la_groups *groups, const struct la_snapshot *snapshot, uint64_t min_age_us);
 void la_groups_free(struct la_groups *groups);

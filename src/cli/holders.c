@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,29 @@
 
 #include "holders.h"
 
+static int read_link(int folder, const char *name, uint32_t *inode)
+{
+	char target[64];
+	ssize_t length = readlinkat(folder, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return -errno;
+	target[length] = '\0';
+	return sscanf(target, "socket:[%" SCNu32 "]", inode) == 1 ? 0 : -ENOTSOCK;
+}
+
+int la_holders_inode(uint32_t pid, int32_t fd, uint32_t *inode)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, fd);
+	return read_link(AT_FDCWD, path, inode);
+}
+
 int la_holders_add(struct la_holders *holders, uint32_t pid)
 {
-	char path[64], target[64];
 	struct dirent *entry;
+	char path[64];
 	DIR *folder;
 
 	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
@@ -23,14 +43,9 @@ int la_holders_add(struct la_holders *holders, uint32_t pid)
 	if (!folder)
 		return -errno;
 	while ((entry = readdir(folder))) {
-		ssize_t length =
-			readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
-		unsigned int inode;
+		uint32_t inode;
 
-		if (length <= 0)
-			continue;
-		target[length] = '\0';
-		if (sscanf(target, "socket:[%u]", &inode) != 1)
+		if (read_link(dirfd(folder), entry->d_name, &inode) < 0)
 			continue;
 		if (holders->count == holders->room) {
 			size_t room = holders->room ? holders->room * 2 : 256;
@@ -48,6 +63,20 @@ int la_holders_add(struct la_holders *holders, uint32_t pid)
 	}
 	closedir(folder);
 	return 0;
+}
+
+void la_holders_add_all(struct la_holders *holders)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+
+	if (!folder)
+		return;
+	while ((entry = readdir(folder)))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			la_holders_add(holders, (uint32_t)strtoul(entry->d_name, NULL, 10));
+	closedir(folder);
+	la_holders_sort(holders);
 }
 
 static int compare(const void *left, const void *right)

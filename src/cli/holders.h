@@ -18,6 +18,10 @@ struct la_holders {
 };
 /* Add all sockets of a process. Returns 0 or -errno (-EACCES: not ours to see). */
 int la_holders_add(struct la_holders *holders, uint32_t pid);
+/* All sockets of all processes that may be looked into; sorted. */
+void la_holders_add_all(struct la_holders *holders);
+/* The socket that a number of a process names: 0 or -errno (-ENOTSOCK). */
+int la_holders_inode(uint32_t pid, int32_t fd, uint32_t *inode);
 void la_holders_sort(struct la_holders *holders);
 /* The first holder of an inode and how many follow it; NULL when there is none. */
 const struct la_holder *la_holders_of(

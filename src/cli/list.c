@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "filter.h"
 #include "format.h"
+#include "judge.h"
 #include "next.h"
 #include "snapshot.h"
 
@@ -83,7 +84,7 @@ static void put_cell(struct libscols_line *line, size_t at, enum column column,
 		if (item->fd >= 0)
 			snprintf(text, sizeof(text), "%d", item->fd);
 		break;
-	case STATE: snprintf(text, sizeof(text), "%s", la_state_name(item->state)); break;
+	case STATE: snprintf(text, sizeof(text), "%s", la_judge_state_name(item)); break;
 	case AGE:
 		snprintf(text, sizeof(text), "%s",
 			la_format_age(age, item->age_us, item->age_at_least));
@@ -158,13 +159,25 @@ static int print_table(const struct la_snapshot *snapshot, const struct la_filte
 	return LA_EXIT_OK;
 }
 
+static json_t *json_holders(const struct la_item *item)
+{
+	json_t *holders = json_array();
+	size_t i;
+
+	for (i = 0; i < item->holders_count; i++)
+		json_array_append_new(
+			holders, json_pack("{s:i, s:i}", "pid", (int)item->holders[i].pid, "fd",
+					 (int)item->holders[i].fd));
+	return holders;
+}
+
 static json_t *json_item(const struct la_item *item, uint64_t now_us)
 {
 	char local[LA_TEXT_ADDRESS], peer[LA_TEXT_ADDRESS];
 	struct la_next next = la_next_of(item, now_us);
 	json_t *object = json_pack("{s:i, s:i, s:s, s:f, s:b, s:s, s:I, s:s, s:s, s:s, s:i, s:s, "
 				   "s:s, s:s, s:b, s:b, s:I}",
-		"pid", (int)item->pid, "fd", (int)item->fd, "state", la_state_name(item->state),
+		"pid", (int)item->pid, "fd", (int)item->fd, "state", la_judge_state_name(item),
 		"age", (double)item->age_us / 1e6, "age_is_lower_bound", item->age_at_least, "eof",
 		item->eof == LA_EOF_NONE ? "none" : eof_name(item->eof), "unread",
 		(json_int_t)item->unread_bytes, "local",
@@ -177,6 +190,7 @@ static json_t *json_item(const struct la_item *item, uint64_t now_us)
 
 	if (!object)
 		return NULL;
+	json_object_set_new(object, "holders", json_holders(item));
 	if (next.action == LA_ACTION_NONE)
 		json_object_set_new(object, "next", json_null());
 	else

@@ -8,6 +8,17 @@
 #include "format.h"
 #include "next.h"
 
+/* Of the process that holds it; else of the one that made the region. */
+static const char *exe_of(const struct la_region_copy *region, uint32_t pid)
+{
+	uint32_t i;
+
+	for (i = 0; i < region->processes_count; i++)
+		if (region->processes[i].pid == pid)
+			return region->processes[i].exe;
+	return region->processes_count ? region->processes[0].exe : NULL;
+}
+
 static struct la_next by_policy(const struct la_item *item)
 {
 	const struct la_region_copy *region = item->region;
@@ -16,7 +27,7 @@ static struct la_next by_policy(const struct la_item *item)
 		.eof = item->eof,
 		.local_port = item->local_port,
 		.remote_port = item->remote_port,
-		.exe = region->processes_count ? region->processes[0].exe : NULL};
+		.exe = exe_of(region, item->pid)};
 	struct la_next next = {.action = LA_ACTION_NONE};
 	const struct la_rule *rule;
 	struct la_decision decision;
@@ -28,7 +39,7 @@ static struct la_next by_policy(const struct la_item *item)
 	rule = la_policy_find(&region->policy, section, &view);
 	if (!rule)
 		return next;
-	decision = la_policy_decide(rule, item->age_us * 1000, item->connection->steps_done);
+	decision = la_policy_decide(rule, item->idle_us * 1000, item->connection->steps_done);
 	if (decision.action != LA_ACTION_NONE) {
 		next.action =
 			(enum la_action)decision.action; /* due now: at the helper's next look */
@@ -64,7 +75,9 @@ char *la_next_text(char text[64], const struct la_next *next, const struct la_it
 {
 	char age[LA_TEXT_AGE];
 
-	if (next->draining)
+	if (!item->alive)
+		snprintf(text, 64, "process has ended");
+	else if (next->draining)
 		snprintf(text, 64, "drain to the peer's FIN");
 	else if (next->action != LA_ACTION_NONE)
 		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "",

@@ -14,7 +14,8 @@
 #include "symbols.h"
 
 enum { PEERS_SHOWN = 3 };
-#define MIN_AGE_US (1000ull * 1000)
+#define MIN_AGE_US      (1000ull * 1000)
+#define LONGEST_WAIT_US (5000ull * 1000)
 
 struct la_symbols *la_report_symbols(struct la_report *report, const struct la_region_copy *region)
 {
@@ -88,7 +89,7 @@ static void print_group(struct la_report *report, const struct la_group *group)
 	printf("  %s\n", la_verdict_meaning(group->verdict));
 	printf("  next move: %s; ", la_verdict_mover(group->verdict));
 	la_print_safe(stdout, name);
-	printf(" (pid %u)\n", item->pid);
+	printf(" (pid %u)%s\n", item->pid, item->alive || item->gone ? "" : ", which has ended");
 	printf("  oldest %s, median %s, unread %s\n",
 		la_format_age(oldest, group->oldest_us, group->age_at_least),
 		la_format_age(median, group->median_us, group->age_at_least),
@@ -260,6 +261,9 @@ int la_cmd_report(int argc, char **argv)
 
 	if (status == LA_EXIT_OK)
 		status = la_snapshot_take(&report.snapshot, asked.pid, asked.file);
+	if (status == LA_EXIT_OK && asked.min_age_us && asked.min_age_us <= LONGEST_WAIT_US)
+		status = la_snapshot_look_again(
+			&report.snapshot, asked.min_age_us, asked.pid, asked.file);
 	if (status != LA_EXIT_OK)
 		return status;
 	report.min_age_us = asked.min_age_us;

@@ -3,24 +3,19 @@
  * Taking a snapshot: read the regions, ask the kernel, join by cookie.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdio.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
-#include "holders.h"
 #include "judge.h"
-#include "snapshot.h"
+#include "networks.h"
 
 struct taking {
 	struct la_snapshot *snapshot;
 	uint32_t pid;
-	size_t sockets_room;
-	bool failed;
+	bool failed, denied;
 };
 
 static bool has_process(const struct la_region_copy *region, uint32_t pid)
@@ -49,6 +44,7 @@ static void read_one(const char *path, void *context)
 		la_say("%s: %s", name ? name : "?", error);
 		free(name);
 		snapshot->unreadable++;
+		taking->denied |= result == -EACCES;
 		return;
 	}
 	if (taking->pid && !has_process(&copy, taking->pid)) {
@@ -63,111 +59,6 @@ static void read_one(const char *path, void *context)
 	}
 	regions[snapshot->regions_count++] = copy;
 	snapshot->regions = regions;
-}
-
-static bool add_socket(const struct la_diag_socket *socket, void *context)
-{
-	struct taking *taking = context;
-	struct la_snapshot *snapshot = taking->snapshot;
-
-	if (snapshot->sockets_count == taking->sockets_room) {
-		size_t room = taking->sockets_room ? taking->sockets_room * 2 : 1024;
-		struct la_diag_socket *sockets =
-			realloc(snapshot->sockets, room * sizeof(*sockets));
-
-		if (!sockets) {
-			taking->failed = true;
-			return false;
-		}
-		snapshot->sockets = sockets;
-		taking->sockets_room = room;
-	}
-	snapshot->sockets[snapshot->sockets_count++] = *socket;
-	return true;
-}
-
-static ino_t network_of(const char *pid)
-{
-	char path[64];
-	struct stat status;
-
-	snprintf(path, sizeof(path), "/proc/%s/ns/net", pid);
-	return stat(path, &status) == 0 ? status.st_ino : 0;
-}
-
-/* The sockets of another network namespace, from within it. */
-static int dump_in(uint32_t pid, struct taking *taking)
-{
-	char path[64];
-	int there, result, home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	snprintf(path, sizeof(path), "/proc/%u/ns/net", pid);
-	there = open(path, O_RDONLY | O_CLOEXEC);
-	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
-		result = -errno;
-	else
-		result = la_diag_each(~0u, add_socket, taking);
-	if (there >= 0)
-		close(there);
-	if (home >= 0) {
-		if (setns(home, CLONE_NEWNET) < 0 && result == 0)
-			result = -errno;
-		close(home);
-	}
-	return result;
-}
-
-/* Each network namespace that a living process of ours is in, once. */
-static void dump_all(struct taking *taking)
-{
-	struct la_snapshot *snapshot = taking->snapshot;
-	ino_t seen[64], own = network_of("self");
-	size_t seen_count = 0, r, s;
-	uint32_t p;
-	int result = la_diag_each(~0u, add_socket, taking);
-
-	if (result < 0)
-		la_say("the kernel does not list its sockets (%s): positions are those of the "
-		       "region",
-			strerror(-result));
-	for (r = 0; r < snapshot->regions_count; r++)
-		for (p = 0; p < snapshot->regions[r].processes_count; p++) {
-			const struct la_read_process *process = &snapshot->regions[r].processes[p];
-			char name[16];
-			ino_t network;
-
-			if (!process->alive)
-				continue;
-			snprintf(name, sizeof(name), "%u", process->pid);
-			network = network_of(name);
-			for (s = 0; s < seen_count && seen[s] != network; s++)
-				;
-			if (!network || network == own || s < seen_count || seen_count == 64)
-				continue;
-			seen[seen_count++] = network;
-			result = dump_in(process->pid, taking);
-			if (result < 0)
-				la_say("process %u is in another network namespace (%s): its "
-				       "positions are those of the region",
-					process->pid, strerror(-result));
-		}
-}
-
-static int compare_cookies(const void *left, const void *right)
-{
-	const struct la_diag_socket *a = left, *b = right;
-
-	return a->cookie < b->cookie ? -1 : a->cookie > b->cookie;
-}
-
-static struct la_diag_socket *find_socket(const struct la_snapshot *snapshot, uint64_t cookie)
-{
-	struct la_diag_socket key = {.cookie = cookie};
-
-	if (!cookie || !snapshot->sockets_count)
-		return NULL;
-	return bsearch(
-		&key, snapshot->sockets, snapshot->sockets_count, sizeof(key), compare_cookies);
 }
 
 static struct la_item *add_item(struct la_snapshot *snapshot, size_t *room)
@@ -185,14 +76,17 @@ static struct la_item *add_item(struct la_snapshot *snapshot, size_t *room)
 	return &snapshot->items[snapshot->items_count++];
 }
 
+static bool may_hold(const struct la_read_process *process, uint64_t holders)
+{
+	return (holders & LA_HOLDER_UNKNOWN_BIT) || (holders & 1ull << process->index);
+}
+
 static bool someone_lives(const struct la_region_copy *region, uint64_t holders)
 {
 	uint32_t i;
 
 	for (i = 0; i < region->processes_count; i++)
-		if (region->processes[i].alive &&
-			((holders & LA_HOLDER_UNKNOWN_BIT) ||
-				(holders & 1ull << region->processes[i].index)))
+		if (region->processes[i].alive && may_hold(&region->processes[i], holders))
 			return true;
 	return false;
 }
@@ -202,14 +96,63 @@ static bool any_lives(const struct la_region_copy *region)
 	return someone_lives(region, LA_HOLDER_UNKNOWN_BIT);
 }
 
-static int add_connection(struct la_snapshot *snapshot, const struct la_region_copy *region,
-	const struct la_read_connection *connection, const struct la_holders *holders, size_t *room,
-	bool *marks)
+/* Its number still names a socket that the kernel does not list: true, too, where that may not be looked at. */
+static bool holds_the_dead(const struct la_snapshot *snapshot, const struct la_region_copy *region,
+	const struct la_read_connection *connection)
 {
-	struct la_diag_socket *socket = find_socket(snapshot, connection->cookie);
-	const struct la_holder *holder = NULL;
+	uint32_t i, inode;
+
+	for (i = 0; i < region->processes_count; i++) {
+		const struct la_read_process *process = &region->processes[i];
+		int result;
+
+		if (!process->alive || !may_hold(process, connection->holders))
+			continue;
+		result = la_holders_inode(process->pid, connection->fd, &inode);
+		if (result == -EACCES || (result == 0 && !la_networks_has_inode(snapshot, inode)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_held(const struct la_snapshot *snapshot, const struct la_item *item)
+{
+	if (item->connection->phase != LA_PHASE_OPEN)
+		return false;
+	if (item->socket && item->socket->inode)
+		return true;
+	if (!item->alive || !item->asked)
+		return !item->socket;
+	return holds_the_dead(snapshot, item->region, item->connection);
+}
+
+static void name_ends(struct la_item *item)
+{
+	const struct la_read_connection *connection = item->connection;
+
+	/* connect() is told the peer's address after the record was made: the kernel knows both. */
+	if (item->socket) {
+		item->local_port = item->socket->names.local_port;
+		item->remote_port = item->socket->names.remote_port;
+		memcpy(item->local, item->socket->names.local, 16);
+		memcpy(item->remote, item->socket->names.remote, 16);
+	} else {
+		item->local_port = connection->local_port;
+		item->remote_port = connection->remote_port;
+		memcpy(item->local, connection->local, 16);
+		memcpy(item->remote, connection->remote, 16);
+	}
+}
+
+static int add_connection(struct la_snapshot *snapshot, size_t region_at,
+	const struct la_read_connection *connection, size_t *room, bool *marks)
+{
+	const struct la_region_copy *region = &snapshot->regions[region_at];
+	/* Cookies of another boot name other sockets. */
+	const struct la_diag_socket *socket =
+		region->same_boot ? la_networks_find(snapshot, connection->cookie) : NULL;
 	struct la_item *item;
-	size_t holders_count = 0;
+	uint64_t now_us = snapshot->now_us;
 
 	if (socket)
 		marks[socket - snapshot->sockets] = true;
@@ -220,21 +163,24 @@ static int add_connection(struct la_snapshot *snapshot, const struct la_region_c
 	item = add_item(snapshot, room);
 	if (!item)
 		return -ENOMEM;
-	if (socket && socket->inode)
-		holder = la_holders_of(holders, socket->inode, &holders_count);
 	item->region = region;
 	item->connection = connection;
 	item->socket = socket;
 	item->cookie = connection->cookie;
-	item->pid = holder ? holder->pid : connection->pid;
-	item->fd = holder ? holder->fd : connection->fd;
+	if (socket && socket->inode)
+		item->holders =
+			la_holders_of(&snapshot->holders, socket->inode, &item->holders_count);
+	item->pid = item->holders ? item->holders->pid : connection->pid;
+	item->fd = item->holders ? item->holders->fd : connection->fd;
 	item->role = connection->role;
-	item->local_port = connection->local_port;
-	item->remote_port = connection->remote_port;
-	memcpy(item->local, connection->local, 16);
-	memcpy(item->remote, connection->remote, 16);
 	item->alive = socket != NULL || someone_lives(region, connection->holders);
-	la_judge(item, snapshot->now_us);
+	item->asked = item->alive && snapshot->asked[region_at];
+	item->held = is_held(snapshot, item);
+	name_ends(item);
+	/* The clock of the dead stands still. */
+	if (!socket && !any_lives(region) && (!region->same_boot || region->last_us < now_us))
+		now_us = region->last_us;
+	la_judge(item, now_us);
 	if (socket && la_judge_disagrees(item))
 		snapshot->disagreements++;
 	return 0;
@@ -247,7 +193,7 @@ static int add_backlog(
 	size_t r;
 	uint32_t c;
 
-	if (socket->inode || (socket->state != 1 && socket->state != 8))
+	if (socket->inode || (socket->state != TCP_ESTABLISHED && socket->state != TCP_CLOSE_WAIT))
 		return 0;
 	for (r = 0; r < snapshot->regions_count; r++) {
 		const struct la_region_copy *region = &snapshot->regions[r];
@@ -283,9 +229,31 @@ static int add_backlog(
 	return 0;
 }
 
+/* Closed here and held by someone who is in no region: look at everybody. */
+static void find_outsiders(struct la_snapshot *snapshot)
+{
+	bool looked = false;
+	size_t i;
+
+	for (i = 0; i < snapshot->items_count; i++) {
+		struct la_item *item = &snapshot->items[i];
+
+		if (item->verdict != LA_VERDICT_HELD_ELSEWHERE || item->holders_count)
+			continue;
+		if (!looked)
+			la_holders_add_all(&snapshot->outsiders);
+		looked = true;
+		item->holders = la_holders_of(
+			&snapshot->outsiders, item->socket->inode, &item->holders_count);
+		if (item->holders) {
+			item->pid = item->holders->pid;
+			item->fd = item->holders->fd;
+		}
+	}
+}
+
 static int join(struct la_snapshot *snapshot)
 {
-	struct la_holders holders = {0};
 	bool *marks = calloc(snapshot->sockets_count + 1, sizeof(*marks));
 	size_t room = 0, r, s;
 	uint32_t i;
@@ -294,57 +262,82 @@ static int join(struct la_snapshot *snapshot)
 	for (r = 0; r < snapshot->regions_count; r++)
 		for (i = 0; i < snapshot->regions[r].processes_count; i++)
 			if (snapshot->regions[r].processes[i].alive)
-				la_holders_add(&holders, snapshot->regions[r].processes[i].pid);
-	la_holders_sort(&holders);
+				la_holders_add(
+					&snapshot->holders, snapshot->regions[r].processes[i].pid);
+	la_holders_sort(&snapshot->holders);
 	for (r = 0; r < snapshot->regions_count && result == 0; r++)
 		for (i = 0; i < snapshot->regions[r].connections_count && result == 0; i++)
-			result = add_connection(snapshot, &snapshot->regions[r],
-				&snapshot->regions[r].connections[i], &holders, &room, marks);
+			result = add_connection(
+				snapshot, r, &snapshot->regions[r].connections[i], &room, marks);
 	for (s = 0; s < snapshot->sockets_count && result == 0; s++)
 		if (!marks[s])
 			result = add_backlog(snapshot, &snapshot->sockets[s], &room);
-	la_holders_free(&holders);
+	if (result == 0)
+		find_outsiders(snapshot);
 	free(marks);
 	return result;
+}
+
+static void say_earlier_boots(const struct la_snapshot *snapshot)
+{
+	size_t r;
+
+	for (r = 0; r < snapshot->regions_count; r++)
+		if (!snapshot->regions[r].same_boot && snapshot->regions[r].connections_count)
+			la_say("%s: of an earlier boot of this machine: everything in it is "
+			       "history",
+				snapshot->regions[r].path);
+}
+
+/* LA_EXIT_OK, or why there is nothing to look at. */
+static int read_regions(struct taking *taking, const char *file)
+{
+	const struct la_snapshot *snapshot = taking->snapshot;
+	char denied[512] = "";
+
+	if (file) {
+		read_one(file, taking);
+		if (snapshot->regions_count)
+			return LA_EXIT_OK;
+		if (!snapshot->unreadable)
+			la_say("%s: no such file", file);
+		return taking->denied ? LA_EXIT_PERMISSION : LA_EXIT_PROCESS;
+	}
+	if (la_region_find(read_one, taking, denied) == -EACCES) {
+		la_say("%s: permission denied: ask its owner, or root", denied);
+		return LA_EXIT_PERMISSION;
+	}
+	if (!taking->pid || snapshot->regions_count)
+		return LA_EXIT_OK;
+	la_say("process %u is in no region: it is not preloaded, has had no TCP connection yet, or "
+	       "keeps its region where LASTACK_DIR of its environment says",
+		taking->pid);
+	return LA_EXIT_PROCESS;
 }
 
 int la_snapshot_take(struct la_snapshot **out, uint32_t pid, const char *file)
 {
 	struct la_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	struct taking taking = {.snapshot = snapshot, .pid = pid};
-	int status = LA_EXIT_OK;
+	int status;
 
 	if (!snapshot)
-		return LA_EXIT_PERMISSION;
-	if (file)
-		read_one(file, &taking);
-	else
-		la_region_find(read_one, &taking);
-	if (file && !snapshot->regions_count) {
-		if (!snapshot->unreadable)
-			la_say("%s: no such file", file);
-		status = LA_EXIT_PROCESS;
-	} else if (pid && !snapshot->regions_count) {
-		la_say("process %u is in no region: it is not preloaded, has had no TCP connection "
-		       "yet, or keeps its region where LASTACK_DIR of its environment says",
-			pid);
-		status = LA_EXIT_PROCESS;
-	}
+		return LA_EXIT_OWN_FAILURE;
+	status = read_regions(&taking, file);
 	if (status == LA_EXIT_OK) {
-		dump_all(&taking);
-		if (snapshot->sockets_count)
-			qsort(snapshot->sockets, snapshot->sockets_count,
-				sizeof(*snapshot->sockets), compare_cookies);
+		bool failed = taking.failed || la_networks_ask(snapshot) < 0;
+
 		snapshot->now_us = la_now_us();
-		if (join(snapshot) < 0 || taking.failed) {
+		if (failed || join(snapshot) < 0) {
 			la_say("out of memory");
-			status = 125;
+			status = LA_EXIT_OWN_FAILURE;
 		}
 	}
 	if (status != LA_EXIT_OK) {
 		la_snapshot_free(snapshot);
 		return status;
 	}
+	say_earlier_boots(snapshot);
 	*out = snapshot;
 	return LA_EXIT_OK;
 }
@@ -357,7 +350,11 @@ void la_snapshot_free(struct la_snapshot *snapshot)
 		la_region_copy_free(&snapshot->regions[i]);
 	free(snapshot->regions);
 	free(snapshot->items);
+	free(snapshot->asked);
 	free(snapshot->sockets);
+	free(snapshot->inodes);
+	la_holders_free(&snapshot->holders);
+	la_holders_free(&snapshot->outsiders);
 	free(snapshot);
 }
 
@@ -368,6 +365,7 @@ void la_snapshot_count(
 
 	memset(counts, 0, 2 * sizeof(counts[0]));
 	for (i = 0; i < snapshot->items_count; i++)
-		if (!snapshot->items[i].gone && (dead_too || snapshot->items[i].alive))
+		if (!snapshot->items[i].gone && snapshot->items[i].state < LA_STATE_COUNT &&
+			(dead_too || snapshot->items[i].alive))
 			counts[la_judge_side(&snapshot->items[i])][snapshot->items[i].state]++;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is true now: all regions, joined with the kernel's sockets by cookie. The kernel is the referee: where it knows a connection, its
- * state is shown; where it does not and the process lives, the connection is CLOSED; only for a process that is gone do the facts of
- * the region decide.
+ * state is shown; where it does not and the process lives, the connection is CLOSED; only for a process that is gone, or whose network
+ * namespace cannot be asked, do the facts of the region decide.
  */
 #ifndef LASTACK_SNAPSHOT_H
 #define LASTACK_SNAPSHOT_H
 
 #include <lastack/kernel.h>
 #include <lastack/region_reader.h>
+
+#include "holders.h"
 
 /* interface.md section 3; ids are stable. */
 enum la_verdict {
@@ -34,16 +36,23 @@ struct la_item {
 	const struct la_read_connection
 		*connection;                 /* NULL: never accepted, only the kernel knows it */
 	const struct la_diag_socket *socket; /* NULL: the kernel does not know it (any more) */
-	enum la_state state;
+	enum la_state
+		state; /* LA_STATE_COUNT: still in the handshake, which the termination table does not have */
 	uint64_t age_us;
 	bool age_at_least; /* age_us is a lower bound */
+	uint64_t
+		idle_us; /* since the last data in either direction, as far as is known; <= age_us */
 	enum la_eof eof;
 	uint64_t unread_bytes;
 	enum la_verdict verdict;
-	uint32_t pid; /* first living holder, else the last known one */
-	int32_t fd;   /* its number there, -1: none */
-	bool gone;    /* over, only kept for its verdict (L7) */
-	bool alive;   /* someone who may hold it lives */
+	uint32_t pid;                    /* first living holder, else the last known one */
+	int32_t fd;                      /* its number there, -1: none */
+	const struct la_holder *holders; /* all that are known, holders_count of them */
+	size_t holders_count;
+	bool gone;  /* over, only kept for its verdict (L7) */
+	bool alive; /* someone who may hold it lives */
+	bool held; /* a descriptor of the application holds it; of a process that has ended: held it */
+	bool asked; /* the kernel would have listed it */
 	uint64_t cookie;
 	uint16_t local_port, remote_port;
 	uint8_t local[16], remote[16];
@@ -55,8 +64,13 @@ struct la_snapshot {
 	size_t regions_count;
 	struct la_item *items;
 	size_t items_count;
-	struct la_diag_socket *sockets;
+	bool *asked; /* of each region: all network namespaces of its living processes were asked */
+	struct la_diag_socket *sockets; /* sorted by cookie */
+	uint32_t *inodes;               /* theirs, sorted */
 	size_t sockets_count;
+	struct la_holders holders; /* the sockets of processes of the regions */
+	struct la_holders
+		outsiders; /* of everybody; filled when somebody else holds what was closed here */
 	uint64_t now_us;
 	uint64_t disagreements;  /* facts that the kernel contradicted */
 	unsigned int unreadable; /* regions that were refused; said on standard error */
@@ -68,6 +82,12 @@ struct la_snapshot {
  */
 int la_snapshot_take(struct la_snapshot **snapshot, uint32_t pid, const char *file);
 void la_snapshot_free(struct la_snapshot *snapshot);
+/*
+ * When a descriptor is dead is not always known: neither the region nor the kernel noticed. Where there is such a one, wait and take the
+ * snapshot again: what was dead then and is dead now, is so for that long. As la_snapshot_take(); *snapshot is replaced.
+ */
+int la_snapshot_look_again(
+	struct la_snapshot **snapshot, uint64_t wait_us, uint32_t pid, const char *file);
 
 /* How many connections stand where: [LA_SIDE_CLIENT] when our FIN came first or will (a connected socket), else
  * [LA_SIDE_SERVER]. dead_too: where they stood when their process ended, for processes that are gone. */

@@ -102,7 +102,8 @@ static int check_header(struct la_reader *reader, char error[160])
 	return 0;
 }
 
-static int open_region(struct la_reader *reader, const char *path, char error[160])
+static int open_region(
+	struct la_reader *reader, const char *path, struct la_region_copy *copy, char error[160])
 {
 	struct stat status;
 	int result;
@@ -115,6 +116,8 @@ static int open_region(struct la_reader *reader, const char *path, char error[16
 	}
 	if (fstat(reader->fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return refuse(error, -EBADMSG, "not a regular file");
+	copy->owner_uid = status.st_uid;
+	copy->owner_gid = status.st_gid;
 	reader->size = (uint64_t)status.st_size;
 	if (reader->size < sizeof(reader->header))
 		return refuse(error, -EBADMSG, "too short for a lastack region");
@@ -305,6 +308,29 @@ static int read_policy(const struct la_reader *reader, struct la_region_copy *co
 	return result;
 }
 
+static void later(uint64_t *last, uint64_t us)
+{
+	if (us > *last)
+		*last = us;
+}
+
+static uint64_t last_instant(const struct la_region_copy *copy)
+{
+	uint64_t last = copy->created_us;
+	uint32_t i, s;
+
+	for (i = 0; i < copy->processes_count; i++) {
+		later(&last, copy->processes[i].started_us);
+		later(&last, copy->processes[i].helper_us);
+	}
+	for (i = 0; i < copy->connections_count; i++) {
+		later(&last, copy->connections[i].opened_us);
+		for (s = 0; s < LA_SEEN_COUNT; s++)
+			later(&last, copy->connections[i].seen_us[s]);
+	}
+	return last;
+}
+
 int la_region_read(const char *path, struct la_region_copy *copy, char error[160])
 {
 	struct la_reader reader = {.fd = -1};
@@ -313,7 +339,7 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 	memset(copy, 0, sizeof(*copy));
 	error[0] = '\0';
 	snprintf(copy->path, sizeof(copy->path), "%s", path);
-	result = open_region(&reader, path, error);
+	result = open_region(&reader, path, copy, error);
 	if (result == 0) {
 		copy->created_us = reader.header.created_us;
 		copy->creator_pid = reader.header.creator_pid;
@@ -330,6 +356,7 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 			result = read_processes(&reader, copy);
 		if (result == 0)
 			result = read_policy(&reader, copy);
+		copy->last_us = last_instant(copy);
 		if (result < 0)
 			refuse(error, result,
 				result == -ENOMEM ? "out of memory" : "damaged: it ends too early");
