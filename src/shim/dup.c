@@ -18,13 +18,32 @@ LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
 		la_track_duplicated(slot, to, cloexec ? LA_SLOT_CLOEXEC : 0);
 }
 
+/*
+ * Between the real call and the count of its result another thread may close the number it came from: not for the last time, though
+ * the count still says so.
+ */
+static void begin(uint64_t slot)
+{
+	if (LA_SLOT_TRACKED(slot))
+		la_track_giving(1);
+}
+
+static void end(uint64_t slot)
+{
+	if (LA_SLOT_TRACKED(slot))
+		la_track_giving(-1);
+}
+
 LA_EXPORT int dup(int fd)
 {
 	uint64_t slot = la_slot_load(fd);
-	int to = la_real.dup(fd);
+	int to;
 
+	begin(slot);
+	to = la_real.dup(fd);
 	if (to >= 0 && (slot || la_slot_load(to)))
 		la_duplicated(slot, to, false);
+	end(slot);
 	return to;
 }
 
@@ -35,7 +54,8 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 	struct la_closing closing = {.place = -1};
 	int result;
 
-	if ((!slot && !target) || !la_here())
+	/* Flags that the kernel refuses must not cost the target its connection. */
+	if ((!slot && !target) || (flags & ~O_CLOEXEC) || !la_here())
 		return real(from, to, flags);
 	if (slot == INTERNAL) {
 		errno = EBADF;
@@ -45,10 +65,12 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 		la_enforce_give_way(to);
 	else if (target && la_sys(SYS_fcntl, from, F_GETFD) >= 0)
 		closing = la_close_begin(to);
+	begin(slot);
 	result = real(from, to, flags);
 	la_close_done(closing);
 	if (result >= 0)
 		la_duplicated(slot, to, flags & O_CLOEXEC);
+	end(slot);
 	return result;
 }
 
@@ -79,14 +101,20 @@ LA_COLD void la_descriptor_flags(int fd, long flags)
 static int control(int fd, int command, void *argument, int (*real)(int fd, int command, ...))
 {
 	uint64_t slot = la_slot_load(fd);
-	int result = real(fd, command, argument);
+	int result;
 
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+		begin(slot);
+		result = real(fd, command, argument);
+		if (result >= 0 && (slot || la_slot_load(result)))
+			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
+		end(slot);
+		return result;
+	}
+	result = real(fd, command, argument);
 	if (result < 0)
 		return result;
-	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-		if (slot || la_slot_load(result))
-			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
-	} else if (command == F_SETFD && slot) {
+	if (command == F_SETFD && slot) {
 		la_descriptor_flags(fd, (long)argument);
 	}
 	return result;

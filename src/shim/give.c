@@ -26,13 +26,11 @@ static void give(const struct msghdr *message)
 	}
 }
 
-/* Runs also when the thread is cancelled in the call: -fexceptions. */
-static void end_giving(const bool *guard)
-{
-	if (*guard)
-		la_track_giving(-1);
-}
-
+/*
+ * The message is looked at after the call, when the kernel has found its pointers good. Until then the receiver may hold
+ * what another thread of ours closes, so no close is graceful meanwhile. A thread that is cancelled in the call leaves it so, which
+ * is safe; undoing it would need an unwinder in every process (libgcc_s).
+ */
 static bool begin_giving(bool may_give)
 {
 	bool guard = may_give && la_enforce_closes();
@@ -42,31 +40,31 @@ static bool begin_giving(bool may_give)
 	return guard;
 }
 
-/*
- * The message is looked at after the call, when the kernel has found its pointers good. Until then the receiver may hold
- * what another thread of ours closes: no close is graceful meanwhile.
- */
+static void end_giving(bool guard)
+{
+	if (guard)
+		la_track_giving(-1);
+}
+
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on;
-	bool guard __attribute__((cleanup(end_giving))) = begin_giving(may_give);
+	bool may_give = !la_slot_load(fd) && la_on, guard = begin_giving(may_give);
 	ssize_t result = la_real.sendmsg(fd, message, flags);
 
-	(void)guard;
 	if (may_give && result >= 0)
 		give(message);
+	end_giving(guard);
 	return result;
 }
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on;
-	bool guard __attribute__((cleanup(end_giving))) = begin_giving(may_give);
+	bool may_give = !la_slot_load(fd) && la_on, guard = begin_giving(may_give);
 	int result = la_real.sendmmsg(fd, messages, count, flags), i;
 
-	(void)guard;
 	for (i = 0; may_give && i < result; i++)
 		give(&messages[i].msg_hdr);
+	end_giving(guard);
 	return result;
 }
 
