@@ -47,6 +47,12 @@ void la_enforce_epoll(int epoll, int op, int fd);
 /* The application wants a number that a drain of ours has (dup2): end the drain, wait until the number is free (at most 1 s). */
 void la_enforce_give_way(int fd);
 
+/*
+ * The application has run out of descriptors (EMFILE): end the oldest drain, wait until its number is free (at most 1 s). False when
+ * there is none to end: then it would have run out without us too.
+ */
+bool la_enforce_make_room(void);
+
 /* End the helper and all enforcement: seccomp, or a descriptor table that is no longer the helper's. Never started again. */
 void la_enforce_stop(void);
 

@@ -119,7 +119,7 @@ static void evict(struct place *place)
 	atomic_compare_exchange_strong(&place->state, &draining, PLACE_EVICTED);
 }
 
-void la_drains_evict_oldest(void)
+static struct place *oldest_drain(void)
 {
 	uint32_t high = atomic_load(&places_high), i;
 	struct place *oldest = NULL;
@@ -129,6 +129,13 @@ void la_drains_evict_oldest(void)
 				PLACE_DRAINING &&
 			(!oldest || places[i].started_ns < oldest->started_ns))
 			oldest = &places[i];
+	return oldest;
+}
+
+void la_drains_evict_oldest(void)
+{
+	struct place *oldest = oldest_drain();
+
 	if (oldest)
 		evict(oldest);
 }
@@ -302,13 +309,30 @@ void la_drains_abandon(void)
 	active_count = 0;
 }
 
-void la_enforce_give_way(int fd)
+/* The helper closes it, at its next turn, which is now; at most 1 s if it cannot run. */
+static bool wait_until_closed(int fd)
 {
 	uint64_t until = la_now_ns() + 1000 * LA_MS_NS;
 
-	if (!la_drains_evict(fd))
-		return;
 	la_helper_wake();
-	while (la_slot_load(fd) == (uint64_t)LA_SLOT_INTERNAL << 32 && la_now_ns() < until)
+	while (la_slot_load(fd) == (uint64_t)LA_SLOT_INTERNAL << 32) {
+		if (la_now_ns() > until)
+			return false;
 		la_sys(SYS_sched_yield);
+	}
+	return true;
+}
+
+void la_enforce_give_way(int fd)
+{
+	if (la_drains_evict(fd))
+		wait_until_closed(fd);
+}
+
+bool la_enforce_make_room(void)
+{
+	struct place *oldest = oldest_drain();
+	int fd = oldest ? oldest->order.fd : -1;
+
+	return fd >= 0 && la_drains_evict(fd) && wait_until_closed(fd);
 }
