@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a recorded frame (module, build-id, offset) to function, file and line, by libdwfl.
+ * From a recorded frame (module, build-id, offset) to function, file and line.
  *
- * The path comes from a region that somebody else may have written: only an absolute path of a regular file is opened, and nothing of
- * it is believed unless its build-id is the recorded one. Without that the frame stays module + offset.
+ * The path comes from a region that somebody else may have written, and names an ELF file that they may have written too: a build-id
+ * that fits proves nothing then. So elfutils reads it in a child process, which, when we are root, is the region's owner: it can open
+ * no more than they can, and when it crashes or takes too long the frames stay module + offset. Only a regular file whose build-id is
+ * the recorded one is used; nothing is downloaded.
  */
 #ifndef LASTACK_SYMBOLS_H
 #define LASTACK_SYMBOLS_H
