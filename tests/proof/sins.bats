@@ -217,6 +217,7 @@ is_in() {
 	go_on
 	at one-closed
 	stands ESTABLISHED
+	[ "$(shown fd)" = "${here[fd]}" ]
 	go_on
 	at still-works
 	stands ESTABLISHED
@@ -228,8 +229,13 @@ is_in() {
 	gone
 }
 
-@test "held by a dup: under graceful-close too, and the last close sends the FIN" {
-	use graceful-close
+@test "held by a dup: under a graceful close too, and the last one sends the FIN" {
+	policy always <<-'END'
+		[close]
+		action = graceful
+		linger = always
+	END
+	use "$WORK/always.policy"
 	sin holds_by_dup
 	for step in duplicated one-closed still-works; do
 		at $step
