@@ -51,6 +51,8 @@ teardown() {
 	[ "$(jq '.groups | length' <<<"$output")" -eq 1 ]
 	[ "$(jq -r '.groups[0].verdict' <<<"$output")" = L1 ]
 	[ "$(jq '.groups[0].count' <<<"$output")" -eq 10 ]
+	[ "$(jq '.groups[0].opened_by | length' <<<"$output")" -gt 0 ]
+	[ "$(jq '.groups[0].told_of_eof_by | length' <<<"$output")" -gt 0 ]
 }
 
 @test "node leak: under a 2 s bound all are gone from CLOSE-WAIT within 4 s, and the server serves on, silently" {
