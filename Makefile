@@ -113,7 +113,7 @@ deps: ## install what building and testing needs (Debian packages, when root)
 
 demo: deps ## the main job on real servers, without and with lastack
 	$(Q)$(MAKE) all $(APP_BIN)
-	$(Q)tests/demo.sh
+	$(Q)BUILD=$(BUILD) tests/demo.sh
 
 check: deps ## everything: build, unit tests, tests with real programs
 	$(Q)$(MAKE) all test-programs

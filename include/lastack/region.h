@@ -111,6 +111,7 @@ enum la_counter {
 	LA_COUNT_PLAIN_FULL,    /* given up: too many drains, no descriptor number, no helper */
 	LA_COUNT_DISAGREEMENTS, /* a hook's fact that the kernel contradicted */
 	LA_COUNT_DROPPED,       /* an event that found no room in a table */
+	LA_COUNT_SPARED_SHARED, /* a bound that was due and not carried out: another process may hold the connection */
 	LA_COUNT_COUNT
 };
 

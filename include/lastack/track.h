@@ -175,6 +175,8 @@ void la_track_drained(uint32_t index, uint32_t generation, enum la_ending ending
 struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation);
 /* Does no other number and no other process hold the connection of this slot? (Asked before the close.) */
 bool la_track_is_sole(uint64_t slot);
+/* The same, but other numbers of this process may hold it: what a bound may end. */
+bool la_track_is_ours(uint64_t slot);
 
 /* ---- rows (rows.c) ------------------------------------------------------------------------------------------------- */
 

@@ -135,6 +135,9 @@ static void print_totals(const struct la_report *report)
 		       "keepalive, %llu shutdown, %llu reset\n",
 			N(LA_COUNT_WOULD_LOG), N(LA_COUNT_WOULD_KEEPALIVE),
 			N(LA_COUNT_WOULD_SHUTDOWN), N(LA_COUNT_WOULD_RESET));
+	if (N(LA_COUNT_SPARED_SHARED))
+		printf("spared by a bound because another process may hold them: %llu\n",
+			N(LA_COUNT_SPARED_SHARED));
 	if (N(LA_COUNT_PLAIN_SHARED) + N(LA_COUNT_PLAIN_FULL))
 		printf("closed plainly instead of gracefully: %llu possibly held by another "
 		       "process, %llu for want of room\n",

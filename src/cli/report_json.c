@@ -108,6 +108,7 @@ static const struct {
 	{LA_COUNT_PLAIN_SHARED, "plain_shared"},
 	{LA_COUNT_PLAIN_FULL, "plain_full"},
 	{LA_COUNT_DROPPED, "events_dropped"},
+	{LA_COUNT_SPARED_SHARED, "spared_shared"},
 };
 _Static_assert(sizeof(counters) / sizeof(counters[0]) == LA_COUNT_COUNT - 1,
 	"every counter but the disagreements, which are shown by themselves, has a name");

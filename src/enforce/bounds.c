@@ -25,7 +25,7 @@ struct watch {
 	uint32_t generation;
 	uint32_t state; /* kernel's */
 	uint32_t turn;
-	uint32_t reserved;
+	bool spared; /* said once that another process may hold it */
 	uint64_t since_ns, progress_ns;
 	struct la_progress last;
 };
@@ -36,6 +36,7 @@ struct suspect {
 	struct la_connection_record *record;
 	uint32_t index, generation;
 	int fd;
+	uint64_t slot;
 	uint64_t idle_ns;  /* without progress */
 	uint64_t since_ns; /* when it came into the state */
 	bool acted;
@@ -107,6 +108,32 @@ static void learn(struct la_connection_record *record, uint32_t index, uint32_t 
 	}
 }
 
+/*
+ * A description that another process of the family holds, or may hold, is not ours to end. Once it is known to be ours alone, the
+ * next look acts.
+ */
+static bool is_spared(struct suspect *suspect, enum la_action action)
+{
+	struct watch *watch = &watches[suspect->index];
+	struct la_log_line line = {.action = la_action_name(action),
+		.rule_section = la_section_name((enum la_section)suspect->rule->section),
+		.rule_name = suspect->rule->name,
+		.result = "shared",
+		.record = suspect->record,
+		.fd = suspect->fd,
+		.idle_ns = suspect->idle_ns};
+
+	if (action < LA_ACTION_SHUTDOWN || la_track_is_ours(suspect->slot))
+		return false;
+	suspect->acted = true;
+	if (!watch->spared) {
+		watch->spared = true;
+		la_helper_count(LA_COUNT_SPARED_SHARED);
+		la_log(&line);
+	}
+	return true;
+}
+
 static void act(struct suspect *suspect, enum la_action action, uint32_t steps_done)
 {
 	static const enum la_counter done[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_ACTED_LOG,
@@ -151,7 +178,11 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 	struct la_decision decision =
 		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
 
-	if (decision.action != LA_ACTION_NONE) {
+	if (decision.action != LA_ACTION_NONE &&
+		is_spared(suspect, (enum la_action)decision.action)) {
+		decision.next = decision.action; /* due, and waiting for the other holder */
+		decision.next_in_ns = 0;
+	} else if (decision.action != LA_ACTION_NONE) {
 		act(suspect, (enum la_action)decision.action, decision.step + 1);
 		decision = la_policy_decide(suspect->rule, suspect->idle_ns, decision.step + 1);
 	}
@@ -188,6 +219,7 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->last = tcp.progress;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
+		watch->spared = false;
 		return;
 	}
 	if (has_moved(&watch->last, &tcp.progress)) {
@@ -245,6 +277,7 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		.index = index,
 		.generation = generation,
 		.fd = fd,
+		.slot = slot,
 		.idle_ns = now_ns - watch->progress_ns,
 		.since_ns = watch->since_ns};
 	decide(suspect, now_ns);
@@ -267,7 +300,8 @@ static void enforce_max(const struct la_rule *rule)
 				oldest = &suspects[i];
 		if (!oldest)
 			return;
-		act(oldest, la_rule_strongest(rule), rule->steps_count);
+		if (!is_spared(oldest, la_rule_strongest(rule)))
+			act(oldest, la_rule_strongest(rule), rule->steps_count);
 	}
 }
 

@@ -18,6 +18,7 @@ enum {
 	ROOMY = 4096, /* closed records are kept at least until there are so many */
 };
 
+static _Atomic int giving;    /* calls under way that may make another holder */
 static _Atomic uint32_t hand; /* where the next free record is looked for */
 
 struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation)
@@ -350,8 +351,6 @@ void la_track_linger(int fd, bool on, int seconds)
 			return;
 }
 
-static _Atomic int giving;
-
 void la_track_giving(int change)
 {
 	atomic_fetch_add(&giving, change);
@@ -382,15 +381,19 @@ static uint64_t living_holders(struct la_region *region, struct la_connection_re
 	return holders;
 }
 
-bool la_track_is_sole(uint64_t slot)
+bool la_track_is_ours(uint64_t slot)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = la_track_record(slot, NULL);
 
-	return record && atomic_load(&la_local_refs[LA_SLOT_INDEX(slot)]) == 1 &&
-	       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
-	       la_track_my_bit() != LA_HOLDER_UNKNOWN &&
+	return record && !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
+	       !atomic_load(&giving) && la_track_my_bit() != LA_HOLDER_UNKNOWN &&
 	       living_holders(region, record) == la_track_my_bit();
+}
+
+bool la_track_is_sole(uint64_t slot)
+{
+	return la_track_is_ours(slot) && atomic_load(&la_local_refs[LA_SLOT_INDEX(slot)]) == 1;
 }
 
 struct la_release la_track_release(int fd)

@@ -126,3 +126,23 @@ ssh_upload() {
 	[ "$(each_of 8 ssh_upload)" -eq 8 ]
 	run ! grep -i -E 'error|fatal|killed|broken|disconnect.*preauth' "$WORK/sshd.err"
 }
+
+@test "fork: a bound spares a connection that a child holds too, and ends it when the child is gone" {
+	policy bound <<-'END'
+		[close-wait]
+		after 1s = shutdown
+	END
+	use "$WORK/bound.policy"
+	start server "${preloaded[@]}" "$PYTHON" "$APPS/shares_with_child.py"
+	port=$(port_of server)
+	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+	wait_until 5 says "$WORK/server.out" shared
+	exec {socket}>&-
+	wait_until 5 says "$WORK/lastack.log" 'action=shutdown .*result=shared'
+	stays 1 sockets_are 1 state close-wait "sport = :$port"
+	tell server go
+	wait_until 5 says "$WORK/server.out" alone
+	wait_until 5 sockets_are 0 state close-wait "sport = :$port"
+	says "$WORK/lastack.log" 'action=shutdown .*result=ok'
+	tell server end
+}
