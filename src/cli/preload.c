@@ -20,7 +20,7 @@
 #include "cli.h"
 #include "preload.h"
 
-enum { VERIFY_MS = 10000, OUTPUT = 64 * 1024 };
+enum { VERIFY_MS = 10000, OUTPUT = 64 * 1024, LOADER_BYTES = 4 << 20 };
 
 static bool read_header(const char *path, Elf64_Ehdr *header, int *fd)
 {
@@ -50,6 +50,26 @@ static void read_interpreter(int fd, const Elf64_Ehdr *header, char interpreter[
 		interpreter[got > 0 ? got : 0] = '\0';
 		return;
 	}
+}
+
+/*
+ * Only a loader of glibc's stops before the program when it is asked to by LD_TRACE_LOADED_OBJECTS; another one would run it. A missing one is
+ * left to the kernel's words.
+ */
+static bool is_glibc_loader(const char *path)
+{
+	static const char word[] = "TRACE_LOADED_OBJECTS";
+	static char text[LOADER_BYTES];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	size_t filled = 0;
+	ssize_t got = 0;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	while (filled < sizeof(text) && (got = read(fd, text + filled, sizeof(text) - filled)) > 0)
+		filled += (size_t)got;
+	close(fd);
+	return memmem(text, filled, word, sizeof(word) - 1) != NULL;
 }
 
 static bool changes_identity(const char *binary, char reason[LA_REASON])
@@ -120,6 +140,11 @@ bool la_preload_possible(const char *binary, const char *shim, char reason[LA_RE
 		snprintf(reason, LA_REASON,
 			"%.200s is linked with musl: liblastack.so needs glibc. Use a glibc build",
 			binary);
+	} else if (!is_glibc_loader(interpreter)) {
+		snprintf(reason, LA_REASON,
+			"%.200s is loaded by %.200s, which is not glibc's loader: liblastack.so "
+			"needs glibc. Use a glibc build",
+			binary, interpreter);
 	} else {
 		possible = true;
 	}

@@ -138,6 +138,18 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1
 	LD_PRELOAD=$folder/liblastack.so.old refuses 4 '*cannot be preloaded*' touch "$WORK/ran"
 }
 
+@test "preload: a loader that is not of glibc is not asked: it would run the program" {
+	cat >"$WORK/loader.c" <<-END
+		#include <fcntl.h>
+		int main(void) { return creat("$WORK/ran", 0600) < 0; }
+	END
+	gcc -static -o "$WORK/loader" "$WORK/loader.c"
+	echo 'int main(void) { return 0; }' >"$WORK/app.c"
+	gcc -Wl,--dynamic-linker="$WORK/loader" -o "$WORK/app" "$WORK/app.c"
+	"$WORK/app" && [ -e "$WORK/ran" ] && rm "$WORK/ran"
+	refuses 4 "*is loaded by $WORK/loader, which is not glibc's loader*" "$WORK/app"
+}
+
 @test "preload: the loader is asked without running the program" {
 	printf '#!/bin/sh\necho once >>%s/runs\n' "$WORK" | script app
 	run -0 "$LASTACK" run "$WORK/app"
