@@ -15,8 +15,6 @@ enum {
 		      LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED,
 };
 
-static_assert(offsetof(struct la_connection_record, word) == 0, "take_chunk() relies on it");
-
 static int compare_rows(const void *left, const void *right)
 {
 	const struct la_reader_row *a = left, *b = right;
@@ -192,13 +190,14 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 }
 
 /*
- * One record alone, of one generation: an entry that is given to another connection while it is copied would mix the two.
- * 1, 0 (it changes hands all the time: left out) or -errno.
+ * One record alone, of one generation: an entry that is given to another connection while it is copied would mix the two. The kernel's
+ * copy may take the bytes in any order, so the word alone proves nothing: two copies must be the same.
+ * 1, 0 (it changes all the time: left out) or -errno.
  */
 static int settled(
 	const struct la_reader *reader, uint32_t index, struct la_connection_record *record)
 {
-	uint64_t word = 0;
+	struct la_connection_record again;
 	int try, result = 0;
 
 	for (try = 0; try < TRIES && result == 0; try++) {
@@ -206,9 +205,10 @@ static int settled(
 			reader, LA_REGION_S_CONNECTIONS, index, record, sizeof(*record));
 		if (result == 0)
 			result = la_reader_entry(
-				reader, LA_REGION_S_CONNECTIONS, index, &word, sizeof(word));
+				reader, LA_REGION_S_CONNECTIONS, index, &again, sizeof(again));
 		if (result == 0)
-			result = LA_WORD_GEN(word) == LA_WORD_GEN(record->word);
+			result = memcmp((const void *)record, (const void *)&again,
+					 sizeof(again)) == 0;
 	}
 	return result;
 }
@@ -226,12 +226,11 @@ static int take_chunk(const struct la_reader *reader, struct la_region_copy *cop
 		result = la_reader_bytes(reader, again, offset, bytes);
 	for (i = 0; i < count && result >= 0; i++) {
 		struct la_connection_record record;
-		uint64_t word;
+		size_t at = (size_t)i * section->stride;
 
-		/* Copied out, for a stride need not be a multiple of 8. The word is the first of a record. */
-		memcpy((void *)&record, chunk + (size_t)i * section->stride, sizeof(record));
-		memcpy(&word, again + (size_t)i * section->stride, sizeof(word));
-		result = LA_WORD_GEN(word) == LA_WORD_GEN(record.word)
+		/* Copied out, for a stride need not be a multiple of 8. */
+		memcpy((void *)&record, chunk + at, sizeof(record));
+		result = memcmp(chunk + at, again + at, sizeof(record)) == 0
 				 ? 1
 				 : settled(reader, first + i, &record);
 		if (result == 1 && take(reader, &record, first + i,
