@@ -119,6 +119,10 @@ uint64_t la_track_my_bit(void);
 
 /* Descriptors that an exec of a child may inherit are shared from now on (posix_spawn, system, popen, vfork). */
 void la_track_share_inheritable(void);
+/* All descriptors: a process is being made that gets a copy of every one, and nobody counts it (_Fork, raw clone). */
+void la_track_share_all(void);
+/* fork returned `pid` in the parent: the child's entry is known by it, even if the child dies before its first instruction. */
+void la_track_forked(uint32_t pid);
 
 /* ---- connections (connections.c) ----------------------------------------------------------------------------------- */
 

@@ -12,6 +12,13 @@
 
 #define INTERNAL ((uint64_t)LA_SLOT_INTERNAL << 32)
 
+/* A vfork child arranges its descriptors for the program that it will run: what it copies, that program may hold. */
+static void lent(int fd)
+{
+	if (la_on && la_track_here() == LA_HERE_VFORK_CHILD)
+		la_track_share(fd);
+}
+
 LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
 {
 	if (la_here())
@@ -39,6 +46,8 @@ LA_EXPORT int dup(int fd)
 	uint64_t slot = la_slot_load(fd);
 	int to;
 
+	if (slot)
+		lent(fd);
 	begin(slot);
 	to = la_real.dup(fd);
 	if (to >= 0 && (slot || la_slot_load(to)))
@@ -55,8 +64,11 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 	int result;
 
 	/* Flags that the kernel refuses must not cost the target its connection. */
-	if ((!slot && !target) || (flags & ~O_CLOEXEC) || !la_here())
+	if ((!slot && !target) || (flags & ~O_CLOEXEC) || !la_here()) {
+		if (slot)
+			lent(from);
 		return real(from, to, flags);
+	}
 	if (slot == INTERNAL) {
 		errno = EBADF;
 		return -1;
@@ -93,6 +105,8 @@ LA_EXPORT int dup3(int from, int to, int flags)
 
 LA_COLD void la_descriptor_flags(int fd, long flags)
 {
+	if (!(flags & FD_CLOEXEC))
+		lent(fd);
 	if (la_here())
 		la_slot_change_flags(fd, la_slot_load(fd), flags & FD_CLOEXEC ? LA_SLOT_CLOEXEC : 0,
 			flags & FD_CLOEXEC ? 0 : LA_SLOT_CLOEXEC);
@@ -104,6 +118,8 @@ static int control(int fd, int command, void *argument, int (*real)(int fd, int 
 	int result;
 
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+		if (slot)
+			lent(fd);
 		begin(slot);
 		result = real(fd, command, argument);
 		if (result >= 0 && (slot || la_slot_load(result)))

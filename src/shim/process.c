@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -20,6 +21,8 @@ LA_EXPORT pid_t fork(void)
 
 	if (pid < 0)
 		la_track_fork_failed();
+	else if (pid > 0)
+		la_track_forked((uint32_t)pid);
 	return pid;
 }
 
@@ -29,17 +32,26 @@ static void share_inheritable(void)
 		la_track_share_inheritable();
 }
 
+/* File actions can hand on any descriptor, also one that would be closed by the exec. */
+static void share_for_spawn(const posix_spawn_file_actions_t *actions)
+{
+	if (!actions)
+		share_inheritable();
+	else if (la_here())
+		la_track_share_all();
+}
+
 LA_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 	const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	share_inheritable();
+	share_for_spawn(actions);
 	return la_real.posix_spawn(pid, path, actions, attributes, argv, envp);
 }
 
 LA_EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 	const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	share_inheritable();
+	share_for_spawn(actions);
 	return la_real.posix_spawnp(pid, file, actions, attributes, argv, envp);
 }
 
@@ -55,35 +67,31 @@ LA_EXPORT FILE *popen(const char *command, const char *type)
 	return la_real.popen(command, type);
 }
 
-/* In a vfork child, whose memory is its parent's: the new program will hold what the parent left inheritable. */
-static void exec_in_vfork_child(void)
+/* Nobody counts these: both ends must take everything for shared. */
+void la_uncounted_child(bool shares_table)
 {
-	if (la_on && la_track_here() == LA_HERE_VFORK_CHILD)
-		la_track_share_inheritable();
+	if (!shares_table && la_here())
+		la_track_share_all();
 }
 
-LA_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+LA_EXPORT pid_t _Fork(void)
 {
-	exec_in_vfork_child();
-	return la_real.execve(path, argv, envp);
+	la_uncounted_child(false);
+	return la_real._Fork();
 }
 
-LA_EXPORT int execv(const char *path, char *const argv[])
+LA_EXPORT int clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)
 {
-	exec_in_vfork_child();
-	return la_real.execv(path, argv);
-}
+	va_list arguments;
+	void *a, *b, *c;
 
-LA_EXPORT int execvp(const char *file, char *const argv[])
-{
-	exec_in_vfork_child();
-	return la_real.execvp(file, argv);
-}
-
-LA_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
-{
-	exec_in_vfork_child();
-	return la_real.execvpe(file, argv, envp);
+	va_start(arguments, argument);
+	a = va_arg(arguments, void *);
+	b = va_arg(arguments, void *);
+	c = va_arg(arguments, void *);
+	va_end(arguments);
+	la_uncounted_child(flags & CLONE_FILES);
+	return la_real.clone(entry, stack, flags, argument, a, b, c);
 }
 
 /*

@@ -63,6 +63,13 @@ static void *find(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
+static int early_of_clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)
+{
+	TAKE_REST(rest, argument);
+	*(void **)&la_real.clone = find("clone");
+	return la_real.clone(entry, stack, flags, argument, rest[0], rest[1], rest[2]);
+}
+
 #define CALL(result, name, parameters, before)   \
 	static result early_of_##name parameters \
 	{                                        \

@@ -88,6 +88,10 @@ void la_half_closed(int fd, int how);
 void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
 void la_descriptor_flags(int fd, long flags);
 
+/* A process is about to be made by means that run no fork handlers; or this one is about to run another program. */
+void la_uncounted_child(bool shares_table);
+void la_before_exec(void);
+
 /* A seccomp filter is being installed. */
 void la_seccomp(void);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 #include <sys/prctl.h>
@@ -75,6 +76,14 @@ LA_EXPORT long syscall(long number, ...)
 		if (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c))
 			la_seccomp();
 		break;
+#ifdef SYS_fork
+	case SYS_fork:
+	case SYS_vfork:
+#endif
+	case SYS_clone3: la_uncounted_child(false); break;
+	case SYS_clone: la_uncounted_child(a & CLONE_FILES); break;
+	case SYS_execve:
+	case SYS_execveat: la_before_exec(); break;
 	default: break;
 	}
 

@@ -47,10 +47,14 @@ uint64_t la_track_my_bit(void)
 	return 1ull << my_process;
 }
 
+/* Pids of the region may be of another PID namespace than ours: then nobody is known to be gone. */
+static _Atomic bool foreign_pids;
+
 bool la_process_is_gone(uint32_t pid)
 {
 	/* A child between its parent's count and its own first instruction has no pid yet, and lives. */
-	return pid != PID_FORKING && la_sys(SYS_kill, pid, 0) == -ESRCH;
+	return pid != PID_FORKING && !atomic_load_explicit(&foreign_pids, memory_order_relaxed) &&
+	       la_sys(SYS_kill, pid, 0) == -ESRCH;
 }
 
 /* Field 22 of /proc/self/stat. */
@@ -191,6 +195,17 @@ void la_track_fork_failed(void)
 	forking_child = NO_PROCESS;
 }
 
+void la_track_forked(uint32_t pid)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t forking = PID_FORKING;
+
+	if (region && forking_child != NO_PROCESS)
+		atomic_compare_exchange_strong(
+			&region->processes[forking_child].pid, &forking, pid);
+	forking_child = NO_PROCESS;
+}
+
 /* Our bit off everything that we do not hold: closed by another thread between counting and forking. */
 static void drop_what_was_closed(struct la_region *region)
 {
@@ -220,8 +235,16 @@ static void become(uint32_t process)
 		atomic_store(&region_making, 0);
 		return;
 	}
-	if (process != NO_PROCESS)
+	/* A pid of ours means nothing to a parent in another namespace; la_track_forked() has its own word for us. */
+	if (process != NO_PROCESS && !atomic_load(&foreign_pids))
 		atomic_store(&region->processes[process].pid, pid);
+}
+
+/* Is our parent the process that counted us? Not when it made a PID namespace for us (or has died: taken for the same). */
+static bool is_foreign(const struct la_region *region)
+{
+	return region && my_process != NO_PROCESS &&
+	       (uint32_t)la_sys(SYS_getppid) != atomic_load(&region->processes[my_process].pid);
 }
 
 static void fork_child(void)
@@ -230,6 +253,11 @@ static void fork_child(void)
 
 	if (atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
+	if (is_foreign(region)) {
+		/* Before the parent could take a pid of ours for one of its own, and that one for gone. */
+		atomic_store(&foreign_pids, true);
+		la_track_share_all();
+	}
 	become(forking_child);
 	if (region)
 		drop_what_was_closed(region);
@@ -282,6 +310,8 @@ void la_track_become_passive(void)
 
 	if (region && my_process != NO_PROCESS)
 		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE);
+	/* Its children will not be counted. */
+	la_track_share_all();
 	atomic_store(&passive, true);
 }
 
@@ -290,7 +320,7 @@ bool la_track_is_passive(void)
 	return atomic_load_explicit(&passive, memory_order_relaxed);
 }
 
-void la_track_share_inheritable(void)
+static void share_without(uint32_t flag)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	int fd = -1;
@@ -300,9 +330,19 @@ void la_track_share_inheritable(void)
 	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0) {
 		uint64_t slot = la_slot_load(fd);
 
-		if (LA_SLOT_TRACKED(slot) && !(LA_SLOT_FLAGS(slot) & LA_SLOT_CLOEXEC))
+		if (LA_SLOT_TRACKED(slot) && !(LA_SLOT_FLAGS(slot) & flag))
 			la_track_share(fd);
 	}
+}
+
+void la_track_share_inheritable(void)
+{
+	share_without(LA_SLOT_CLOEXEC);
+}
+
+void la_track_share_all(void)
+{
+	share_without(0);
 }
 
 void la_track_on_fork_child(void (*child)(void))

@@ -93,12 +93,12 @@ same() {
 }
 
 names_of_calls() {
-	sed -n -E 's/^(CALL|LIBC|VARIADIC)\([^,]*, ([a-z0-9_]+),.*/\2/p; s/^LIBC_VOID\(([a-z0-9_]+),.*/\1/p' "$TOP/src/shim/calls.def"
+	sed -n -E 's/^(CALL|LIBC|VARIADIC)\([^,]*, ([A-Za-z0-9_]+),.*/\2/p; s/^(LIBC_VOID|FORM)\(([A-Za-z0-9_]+)[,)].*/\2/p' "$TOP/src/shim/calls.def"
 }
 
 @test "hooks: exported is what export.map and calls.def name, and nothing else" {
 	nm -D --defined-only "$LIBRARY" | awk '{ print $3 }' | sort >"$WORK/exported"
-	sed -n -E 's/^[[:space:]]+([a-z0-9_]+);$/\1/p' "$TOP/src/shim/export.map" | sort >"$WORK/mapped"
+	sed -n -E 's/^[[:space:]]+([A-Za-z0-9_]+);$/\1/p' "$TOP/src/shim/export.map" | sort >"$WORK/mapped"
 	{
 		names_of_calls
 		printf '%s\n' __close __dup2 __fcntl __read __recv
