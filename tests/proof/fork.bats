@@ -146,3 +146,16 @@ ssh_upload() {
 	says "$WORK/lastack.log" 'action=shutdown .*result=ok'
 	tell server end
 }
+
+@test "fork: a connection that is handed on without a counted fork is never ended by our close" {
+	local how ways=(spawn vfork-dup2 vfork-execl exec-background _Fork syscall-fork)
+	[ "$(id -u)" -ne 0 ] || ways+=(pid-namespace)
+	for how in "${ways[@]}"; do
+		use_nothing
+		run -0 timeout 20 "$PROGRAMS/hands_on" "$how"
+		[ "$output" = "client got answer:hello" ] || fail "without lastack, $how: $output"
+		use graceful-close
+		run -0 timeout 20 "${preloaded[@]}" "$PROGRAMS/hands_on" "$how"
+		[ "$output" = "client got answer:hello" ] || fail "$how: $output"
+	done
+}
