@@ -53,6 +53,13 @@ void la_enforce_give_way(int fd);
  */
 bool la_enforce_make_room(void);
 
+/*
+ * Around a change of credentials, and before the last thread ends by a raw exit: the C library does not know the helper, so it
+ * would keep the old ones, or keep the process alive. `pause` waits until it has gone (at most 1 s).
+ */
+bool la_enforce_pause(void);
+void la_enforce_resume(bool ran);
+
 /* End the helper and all enforcement: seccomp, or a descriptor table that is no longer the helper's. Never started again. */
 void la_enforce_stop(void);
 

@@ -291,6 +291,13 @@ uint64_t la_drains_turn(uint64_t now_ns)
 	return next == LA_NEVER ? next : next - now_ns;
 }
 
+void la_drains_end_all(void)
+{
+	take_new(active, &active_count);
+	while (active_count)
+		finish(&places[active[--active_count]], LA_ENDING_EVICTED);
+}
+
 void la_drains_abandon(void)
 {
 	uint32_t high = atomic_load(&places_high), i;

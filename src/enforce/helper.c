@@ -24,6 +24,7 @@ static _Atomic uint32_t calls;  /* futex: a call for the helper */
 static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
 static _Atomic uint32_t alive;  /* its tid; the kernel clears it when it is gone */
 static _Atomic bool stopping;
+static _Atomic uint32_t pauses; /* it must not run while this is not 0 */
 static struct la_thread_table *table;
 static char stack[STACK_BYTES]
 	__attribute__((aligned(64))); /* one helper a process, so one stack */
@@ -58,7 +59,7 @@ static int helper(void *nothing)
 	(void)nothing;
 	la_sys(SYS_prctl, PR_SET_NAME, "lastack");
 	table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
-	while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+	while (!atomic_load_explicit(&stopping, memory_order_relaxed) && !atomic_load(&pauses)) {
 		uint32_t seen = atomic_load_explicit(&calls, memory_order_acquire);
 		uint64_t now = la_now_ns(), pause = la_enforce_turn(now);
 
@@ -68,6 +69,9 @@ static int helper(void *nothing)
 		if (pause)
 			sleep_for(seen, pause);
 	}
+	/* Nobody would ever end them. */
+	if (atomic_load(&stopping))
+		la_drains_end_all();
 	if (table)
 		la_track_release_table(table);
 	return 0;
@@ -99,7 +103,7 @@ bool la_helper_ensure(void)
 
 	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
 		return true;
-	if (!region || atomic_load(&stopping) || la_track_is_passive() ||
+	if (!region || atomic_load(&stopping) || atomic_load(&pauses) || la_track_is_passive() ||
 		!atomic_compare_exchange_strong(&state, &none, 1))
 		return false;
 	if (!start()) {
@@ -121,25 +125,52 @@ void la_helper_wake(void)
 		la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
 }
 
-void la_helper_stop(void)
+static void wait_until_gone(void)
 {
 	uint32_t tid;
 	struct timespec tick = {0, 10000000};
 	int tries;
 
-	atomic_store(&stopping, true);
-	if (atomic_load(&state) != 2)
-		return;
 	atomic_fetch_add(&calls, 1);
 	la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
 	for (tries = 0; tries < 100 && (tid = atomic_load(&alive)); tries++)
 		la_sys(SYS_futex, &alive, FUTEX_WAIT, tid, &tick);
 }
 
+void la_helper_stop(void)
+{
+	atomic_store(&stopping, true);
+	if (atomic_load(&state) == 2)
+		wait_until_gone();
+}
+
+bool la_helper_pause(void)
+{
+	bool ran;
+
+	atomic_fetch_add(&pauses, 1);
+	ran = atomic_load(&state) == 2;
+	if (ran)
+		wait_until_gone();
+	return ran;
+}
+
+void la_helper_resume(bool ran)
+{
+	uint32_t running = 2;
+
+	/* It takes up what it left: drains and watches are the process's, not the thread's. */
+	if (!atomic_load(&alive))
+		atomic_compare_exchange_strong(&state, &running, 0);
+	if (atomic_fetch_sub(&pauses, 1) == 1 && ran)
+		la_helper_ensure();
+}
+
 void la_helper_forked(void)
 {
 	/* Of the parent's threads only the caller is here. */
 	atomic_store(&state, 0);
+	atomic_store(&pauses, 0);
 	atomic_store(&asleep, 0);
 	table = NULL;
 	la_enforce_connection();

@@ -45,6 +45,8 @@ uint32_t la_drains_count(void);
 bool la_drains_evict(int fd);
 /* Helper: drain what is due; returns ns until the next is. */
 uint64_t la_drains_turn(uint64_t now_ns);
+/* Helper: it ends and none follows. */
+void la_drains_end_all(void);
 /* Child of a fork: the copies of our descriptors go, nothing is shut down. */
 void la_drains_abandon(void);
 
@@ -63,6 +65,9 @@ bool la_helper_ensure(void);
 void la_helper_wake(void);
 /* End it and wait until it has gone (at most 1 s). */
 void la_helper_stop(void);
+/* End it for a while, so that it does not outlive a change of this thread's credentials; it begins anew with the caller's. */
+bool la_helper_pause(void);
+void la_helper_resume(bool ran);
 void la_helper_forked(void);
 void la_helper_count(enum la_counter counter);
 

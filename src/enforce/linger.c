@@ -64,6 +64,16 @@ void la_enforce_connection(void)
 	}
 }
 
+bool la_enforce_pause(void)
+{
+	return la_helper_pause();
+}
+
+void la_enforce_resume(bool ran)
+{
+	la_helper_resume(ran);
+}
+
 void la_enforce_stop(void)
 {
 	stopped = true;

@@ -121,5 +121,15 @@ LA_EXPORT int prctl(int option, ...)
 	if (option == PR_SET_SECCOMP &&
 		(a == SECCOMP_MODE_STRICT || (a == SECCOMP_MODE_FILTER && b)))
 		la_seccomp();
+	if (option == PR_SET_NO_NEW_PRIVS || option == PR_CAPBSET_DROP) {
+		/* Of one thread only, as far as the kernel goes; the helper follows the caller. */
+		bool on = la_on && la_here(), ran = on && la_enforce_pause();
+		int result = la_real.prctl(option, a, b, c, d), saved = errno;
+
+		if (on)
+			la_enforce_resume(ran);
+		errno = saved;
+		return result;
+	}
 	return la_real.prctl(option, a, b, c, d);
 }

@@ -76,6 +76,13 @@ LA_EXPORT long syscall(long number, ...)
 		if (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c))
 			la_seccomp();
 		break;
+	case SYS_exit:
+		/* Were this the last thread, the helper would keep the process. If not, the next close starts another. */
+		if (la_on && la_track_here() == LA_HERE_SELF) {
+			la_enforce_pause();
+			la_enforce_resume(false);
+		}
+		break;
 #ifdef SYS_fork
 	case SYS_fork:
 	case SYS_vfork:
