@@ -27,7 +27,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Iinclude -MMD -MP $(WARNINGS) $(SANITIZ
 SHIM_CFLAGS := -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec -fno-semantic-interposition \
                -U_FORTIFY_SOURCE -fno-stack-protector $(LIBRARY_PATHS)
 SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed \
-                -Wl,--version-script=src/shim/export.map -Wl,-soname,liblastack.so
+                -Wl,--version-script=src/shim/export.map -Wl,-soname,liblastack.so -static-libgcc
 SHIM_LIBS   := -lurcu-bp -lurcu-common
 CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf
 

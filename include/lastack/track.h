@@ -205,9 +205,7 @@ static inline void la_track_count_in(struct la_thread_table *table, enum la_coun
 
 /* ---- call stacks (stacks.c) ---------------------------------------------------------------------------------------- */
 
-/* Id + 1 of the caller's stack in the region, 0 for none. No allocation, after la_stack_prime(). */
+/* Id + 1 of the caller's stack in the region, 0 for none. Needs about 5 KiB of stack. */
 uint32_t la_stack_here(void);
-/* Load what unwinding needs. Allocates: never from a signal handler. */
-void la_stack_prime(void);
 
 #endif

@@ -144,9 +144,9 @@ struct la_region *la_region_now(void)
 		atomic_store(&region_making, 0);
 		return NULL;
 	}
-	la_stack_prime();
 	region_storage.header->created_us = la_now_us();
-	if (la_settings.policy)
+	if (la_settings.policy &&
+		la_region_populate(region_storage.policy, sizeof(*la_settings.policy)) == 0)
 		memcpy(region_storage.policy, la_settings.policy, sizeof(*la_settings.policy));
 	my_process = claim_process(&region_storage, (uint32_t)la_sys(SYS_getpid));
 	if (my_process != NO_PROCESS)

@@ -6,22 +6,43 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unwind.h>
 
 #include "internal.h"
 
-enum { OWN_FRAMES = 8, PROBES = 32 };
+enum { OWN_FRAMES = 8, PROBES = 32, PAGE = 4096 };
 
-void la_stack_prime(void)
+/* What the unwinder fills. */
+struct trace {
+	void **frames;
+	int count, room;
+};
+
+static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *argument)
 {
-	void *frames[2];
+	struct trace *trace = argument;
 
-	/* The first backtrace() loads libgcc_s: 0.2 ms, malloc and the loader's lock. */
-	if (la_settings.stack_depth)
-		backtrace(frames, 2);
+	if (trace->count == trace->room)
+		return _URC_END_OF_STACK;
+	trace->frames[trace->count++] = (void *)_Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+/*
+ * By libgcc's unwinder, linked in: glibc's backtrace() would load libgcc_s at its first use, with malloc and the loader's lock, and the
+ * first accept or connect may happen in a signal handler. It finds modules by _dl_find_object, which takes no lock.
+ */
+static int unwind(void **frames, int room)
+{
+	struct trace trace = {.frames = frames, .room = room};
+
+	_Unwind_Backtrace(take_frame, &trace);
+	while (trace.count && !frames[trace.count - 1])
+		trace.count--;
+	return trace.count;
 }
 
 /* The program headers in memory. 0 when they cannot be found. */
@@ -72,6 +93,27 @@ static uint32_t read_build_id(const struct dl_find_object *found, uint8_t id[20]
 	return 0;
 }
 
+/*
+ * Pages of the tables are touched by asking first, once each: where the file system is full, that is an error here and no SIGBUS. A
+ * page that could not be had is asked for again.
+ */
+static bool is_there(void *entry, size_t bytes, void *table, _Atomic uint8_t *pages)
+{
+	size_t offset = (size_t)((char *)entry - (char *)table), page;
+
+	for (page = offset / PAGE; page <= (offset + bytes - 1) / PAGE; page++) {
+		if (atomic_load_explicit(&pages[page], memory_order_relaxed))
+			continue;
+		if (la_region_populate((char *)table + page * PAGE, PAGE) != 0)
+			return false;
+		atomic_store_explicit(&pages[page], 1, memory_order_relaxed);
+	}
+	return true;
+}
+
+static _Atomic uint8_t stack_pages[LA_REGION_STACKS * sizeof(struct la_stack_record) / PAGE + 2];
+static _Atomic uint8_t module_pages[LA_REGION_MODULES * sizeof(struct la_module_record) / PAGE + 2];
+
 /* Index + 1 of the module, 0 when the table is full. Written once by whoever claims the entry. */
 static uint32_t intern_module(struct la_region *region, const struct dl_find_object *found)
 {
@@ -80,8 +122,12 @@ static uint32_t intern_module(struct la_region *region, const struct dl_find_obj
 
 	for (i = 0; i < LA_REGION_MODULES; i++) {
 		struct la_module_record *module = &region->modules[i];
-		uint64_t base = atomic_load_explicit(&module->base, memory_order_acquire);
 		const char *path = found->dlfo_link_map->l_name;
+		uint64_t base;
+
+		if (!is_there(module, sizeof(*module), region->modules, module_pages))
+			return 0;
+		base = atomic_load_explicit(&module->base, memory_order_acquire);
 
 		if (base == key)
 			return i + 1;
@@ -137,7 +183,7 @@ uint32_t la_stack_here(void)
 	if (!region || wanted == 0)
 		return 0;
 	saved_errno = errno;
-	depth = backtrace(frames, wanted + OWN_FRAMES);
+	depth = unwind(frames, wanted + OWN_FRAMES);
 	errno = saved_errno;
 	/* Our own frames are at the top: the hook and what it called. */
 	if (_dl_find_object((void *)(uintptr_t)la_stack_here, &self) == 0)
@@ -159,7 +205,11 @@ uint32_t la_stack_here(void)
 	for (i = 0; i < PROBES; i++) {
 		uint32_t at = (uint32_t)((hash >> 7) + (uint64_t)i) % LA_REGION_STACKS;
 		struct la_stack_record *record = &region->stacks[at];
-		uint64_t old = atomic_load_explicit(&record->hash, memory_order_acquire);
+		uint64_t old;
+
+		if (!is_there(record, sizeof(*record), region->stacks, stack_pages))
+			return 0;
+		old = atomic_load_explicit(&record->hash, memory_order_acquire);
 
 		if (old == 0 && atomic_compare_exchange_strong_explicit(&record->hash, &old, hash,
 					memory_order_acq_rel, memory_order_acquire)) {

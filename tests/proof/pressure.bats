@@ -21,3 +21,15 @@ teardown() {
 	[ "$output" = "$without" ]
 	[ "$(grep -c 'action=drain .*result=evicted' "$WORK/lastack.log")" -ge 6 ]
 }
+
+@test "out of space: on a file system of any small size the server goes on, tracked or not" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a small file system"
+	local size
+	mkdir "$WORK/small"
+	for size in 64 128 200 256 300 400; do
+		unshare --mount sh -c 'mount -t tmpfs -o "size=$1k,mode=700" none "$2" && shift 2 && exec "$@"' \
+			sh "$size" "$WORK/small" timeout 30 env LASTACK_DIR="$WORK/small" LD_PRELOAD="$BUILD/liblastack.so" \
+			"$PYTHON" "$APPS/many_connections.py" >"$WORK/many.out" || fail "at $size KiB: status $?"
+		[ "$(cat "$WORK/many.out")" = "done 300" ]
+	done
+}
