@@ -285,6 +285,12 @@ struct la_region {
 int la_region_create(
 	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256]);
 
+/*
+ * Memory of which most will never be touched, or NULL. Readable and writable only after a munlock: under mlockall(MCL_FUTURE) all of it
+ * would be wired at once. `flags` and `fd` as for mmap(2).
+ */
+void *la_region_map(uint64_t bytes, int flags, int fd);
+
 /* It is filled (policy, first process): a reader takes a region without magic for one that is being made. */
 void la_region_publish(struct la_region *region);
 

@@ -52,7 +52,6 @@ static _Atomic uint32_t idle; /* nothing is tracked: the helper need not look un
 static bool prepare(const struct la_region *region)
 {
 	uint32_t i;
-	long mapped;
 
 	if (watches)
 		return true;
@@ -68,13 +67,10 @@ static bool prepare(const struct la_region *region)
 		if (rule->section <= LA_SECTION_LAST_ACK && rule->max && period_ns > MAX_PERIOD_NS)
 			period_ns = MAX_PERIOD_NS;
 	}
-	mapped = la_sys(SYS_mmap, NULL,
+	watches = la_region_map(
 		region->header->sections[LA_REGION_S_CONNECTIONS].count * sizeof(struct watch),
-		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (mapped < 0 && mapped > -4096)
-		return false;
-	watches = (struct watch *)mapped;
-	return true;
+		MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	return watches != NULL;
 }
 
 /* What a kernel state proves goes into the folded row. */

@@ -332,7 +332,7 @@ static bool wait_until_closed(int fd)
 
 void la_enforce_give_way(int fd)
 {
-	if (la_drains_evict(fd))
+	if (!la_log_gives_way(fd) && la_drains_evict(fd))
 		wait_until_closed(fd);
 }
 

@@ -87,6 +87,8 @@ struct la_log_line {
 };
 /* At start, before there are threads. 0 or -errno. */
 int la_log_open(const char *where);
+/* The application wants this number: true when the log had it, and has moved away. */
+bool la_log_gives_way(int fd);
 void la_log(const struct la_log_line *line);
 
 #endif

@@ -17,7 +17,8 @@
 
 enum { NOWHERE, FILE_LOG, SYSLOG, STDERR };
 
-static int kind, log_fd = -1;
+static int kind;
+static _Atomic int log_fd = -1;
 
 struct text {
 	char bytes[640];
@@ -112,17 +113,35 @@ static void put_address(struct text *text, const uint8_t address[16], uint16_t p
 	put_number(text, port, 1);
 }
 
-static int out_of_the_way(int fd)
+/* A copy of `fd` where the application does not look, and may not close. */
+static int copy_out_of_the_way(int fd)
 {
-	int high;
+	int high = fd < 0 ? fd : la_act_dup(fd);
 
-	if (fd < 0)
-		return fd;
-	high = la_act_dup(fd);
-	la_sys(SYS_close, fd);
 	if (high >= 0)
 		la_slot_exchange(high, (uint64_t)LA_SLOT_INTERNAL << 32);
 	return high;
+}
+
+static int out_of_the_way(int fd)
+{
+	int high = copy_out_of_the_way(fd);
+
+	if (fd >= 0)
+		la_sys(SYS_close, fd);
+	return high;
+}
+
+bool la_log_gives_way(int fd)
+{
+	int old = fd;
+
+	if (kind == NOWHERE || atomic_load(&log_fd) != fd)
+		return false;
+	if (!atomic_compare_exchange_strong(&log_fd, &old, copy_out_of_the_way(fd)))
+		return false;
+	la_slot_clear(fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	return true;
 }
 
 int la_log_open(const char *where)
@@ -133,9 +152,10 @@ int la_log_open(const char *where)
 	if (!where || !*where || strcmp(where, "none") == 0)
 		return 0;
 	if (strcmp(where, "stderr") == 0) {
-		kind = STDERR;
-		log_fd = 2;
-		return 0;
+		/* What 2 is now: the application may close it, and open something else there. */
+		log_fd = copy_out_of_the_way(2);
+		kind = log_fd < 0 ? NOWHERE : STDERR;
+		return log_fd < 0 ? log_fd : 0;
 	}
 	if (strcmp(where, "syslog") == 0) {
 		fd = (int)la_sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -146,7 +166,7 @@ int la_log_open(const char *where)
 		kind = SYSLOG;
 	} else {
 		fd = (int)la_sys(SYS_openat, AT_FDCWD, where,
-			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 		kind = FILE_LOG;
 	}
 	log_fd = out_of_the_way(fd);

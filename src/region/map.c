@@ -172,10 +172,32 @@ static uint64_t lay_out(struct la_region_section sections[LA_REGION_S_COUNT], ui
 	return offset;
 }
 
+/* Whoever limits the address space counts on all of it. */
+static bool is_address_space_limited(void)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	la_sys(SYS_getrlimit, RLIMIT_AS, &limit);
+	return limit.rlim_cur != RLIM_INFINITY;
+}
+
+void *la_region_map(uint64_t bytes, int flags, int fd)
+{
+	long mapped = la_sys(SYS_mmap, NULL, bytes, PROT_NONE, MAP_NORESERVE | flags, fd, 0);
+
+	if (mapped < 0 && mapped > -PAGE)
+		return NULL;
+	la_sys(SYS_munlock, mapped, bytes);
+	if (la_sys(SYS_mprotect, mapped, bytes, PROT_READ | PROT_WRITE) < 0) {
+		la_sys(SYS_munmap, mapped, bytes);
+		return NULL;
+	}
+	return (void *)mapped;
+}
+
 static void *map_file(int fd, uint64_t size)
 {
 	struct rlimit limit = {0, 0};
-	long mapped;
 
 	/* Growing a file beyond RLIMIT_FSIZE would raise SIGXFSZ in the application. */
 	la_sys(SYS_getrlimit, RLIMIT_FSIZE, &limit);
@@ -183,19 +205,12 @@ static void *map_file(int fd, uint64_t size)
 		return NULL;
 	if (la_sys(SYS_ftruncate, fd, size) < 0)
 		return NULL;
-	mapped = la_sys(
-		SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (mapped < 0 && mapped > -PAGE)
-		return NULL;
-	return (void *)mapped;
+	return la_region_map(size, MAP_SHARED, fd);
 }
 
 static void *map_anonymous(uint64_t size)
 {
-	long mapped = la_sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return mapped < 0 && mapped > -PAGE ? NULL : (void *)mapped;
+	return la_region_map(size, MAP_SHARED | MAP_ANONYMOUS, -1);
 }
 
 static uint8_t hex_digit(char c)
@@ -251,6 +266,7 @@ int la_region_create(
 {
 	/* The address space may be limited (RLIMIT_AS): then fewer connections. */
 	static const uint32_t sizes[] = {LA_REGION_CONNECTIONS, 1 << 16, 1 << 12};
+	const unsigned int first = is_address_space_limited() ? 2 : 0;
 	struct la_region_section sections[LA_REGION_S_COUNT];
 	char name[48] = "", folder_path[256] = "";
 	int folder, fd = -1;
@@ -269,7 +285,7 @@ int la_region_create(
 			return fd;
 		}
 	}
-	for (i = 0; !base && fd >= 0 && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = first; !base && fd >= 0 && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_file(fd, size);
 		if (base && la_region_populate(base, PAGE + sizeof(struct la_process_record) *
@@ -293,7 +309,7 @@ int la_region_create(
 		end = put_text(end, path + 255, "/");
 		put_text(end, path + 255, name);
 	}
-	for (i = 0; !base && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = first; !base && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_anonymous(size);
 	}

@@ -6,7 +6,7 @@
 
 #include "shim.h"
 
-static void give(const struct msghdr *message)
+void la_gave(const struct msghdr *message)
 {
 	struct cmsghdr *control;
 
@@ -31,7 +31,7 @@ static void give(const struct msghdr *message)
  * what another thread of ours closes, so no close is graceful meanwhile. A thread that is cancelled in the call leaves it so, which
  * is safe; undoing it would need an unwinder in every process (libgcc_s).
  */
-static bool begin_giving(bool may_give)
+bool la_begin_giving(bool may_give)
 {
 	bool guard = may_give && la_enforce_closes();
 
@@ -40,7 +40,7 @@ static bool begin_giving(bool may_give)
 	return guard;
 }
 
-static void end_giving(bool guard)
+void la_end_giving(bool guard)
 {
 	if (guard)
 		la_track_giving(-1);
@@ -48,31 +48,37 @@ static void end_giving(bool guard)
 
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on, guard = begin_giving(may_give);
+	bool may_give = !la_slot_load(fd) && la_on, guard = la_begin_giving(may_give);
 	ssize_t result = la_real.sendmsg(fd, message, flags);
 
 	if (may_give && result >= 0)
-		give(message);
-	end_giving(guard);
+		la_gave(message);
+	la_end_giving(guard);
 	return result;
 }
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on, guard = begin_giving(may_give);
+	bool may_give = !la_slot_load(fd) && la_on, guard = la_begin_giving(may_give);
 	int result = la_real.sendmmsg(fd, messages, count, flags), i;
 
 	for (i = 0; may_give && i < result; i++)
-		give(&messages[i].msg_hdr);
-	end_giving(guard);
+		la_gave(&messages[i].msg_hdr);
+	la_end_giving(guard);
 	return result;
+}
+
+void la_epoll_changed(int epoll, int op, int fd)
+{
+	if (la_enforce_closes() && la_slot_load(fd))
+		la_enforce_epoll(epoll, op, fd);
 }
 
 LA_EXPORT int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 {
 	int result = la_real.epoll_ctl(epoll, op, fd, event);
 
-	if (result == 0 && la_enforce_closes() && la_slot_load(fd))
-		la_enforce_epoll(epoll, op, fd);
+	if (result == 0)
+		la_epoll_changed(epoll, op, fd);
 	return result;
 }

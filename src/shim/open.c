@@ -102,24 +102,38 @@ LA_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	return result;
 }
 
+LA_COLD void la_opened_listen(int fd)
+{
+	int saved = errno;
+
+	if (la_on && la_here())
+		la_track_listening(fd);
+	errno = saved;
+}
+
 LA_EXPORT int listen(int fd, int backlog)
 {
 	int result = la_real.listen(fd, backlog);
-	int saved = errno;
 
-	if (result == 0 && la_on && la_here())
-		la_track_listening(fd);
-	errno = saved;
+	if (result == 0)
+		la_opened_listen(fd);
 	return result;
+}
+
+void la_option_set(int fd, int level, int name, const void *value, socklen_t length)
+{
+	const struct linger *linger = value;
+
+	if (level == SOL_SOCKET && name == SO_LINGER && length >= sizeof(*linger) &&
+		la_slot_load(fd) && la_here())
+		la_track_linger(fd, linger->l_onoff, linger->l_linger);
 }
 
 LA_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
 	int result = la_real.setsockopt(fd, level, name, value, length);
-	const struct linger *linger = value;
 
-	if (result == 0 && level == SOL_SOCKET && name == SO_LINGER && length >= sizeof(*linger) &&
-		la_slot_load(fd) && la_here())
-		la_track_linger(fd, linger->l_onoff, linger->l_linger);
+	if (result == 0)
+		la_option_set(fd, level, name, value, length);
 	return result;
 }

@@ -130,7 +130,7 @@ static void take_descriptors(struct msghdr *message)
 	errno = saved;
 }
 
-static void received(struct msghdr *message)
+void la_received(struct msghdr *message)
 {
 	if (la_on && message->msg_controllen >= sizeof(struct cmsghdr) && la_here())
 		take_descriptors(message);
@@ -143,7 +143,7 @@ LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 
 	TELL(fd, slot, result, result == 0 ? total(message->msg_iov, message->msg_iovlen) : 0);
 	if (result >= 0 && !slot)
-		received(message);
+		la_received(message);
 	return result;
 }
 
@@ -158,7 +158,7 @@ LA_EXPORT int recvmmsg(
 			total(messages[result - 1].msg_hdr.msg_iov,
 				messages[result - 1].msg_hdr.msg_iovlen));
 	for (i = 0; !slot && i < result; i++)
-		received(&messages[i].msg_hdr);
+		la_received(&messages[i].msg_hdr);
 	return result;
 }
 

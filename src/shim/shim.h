@@ -84,9 +84,18 @@ int la_close_range_by(unsigned int first, unsigned int last, int flags,
 void la_opened_socket(int fd, int domain, int type, int protocol);
 void la_opened_accept(int listener, int fd, int flags);
 void la_opened_connect(int fd, const struct sockaddr *address, socklen_t length, int result);
+void la_opened_listen(int fd);
+void la_option_set(int fd, int level, int name, const void *value, socklen_t length);
+void la_epoll_changed(int epoll, int op, int fd);
 void la_half_closed(int fd, int how);
 void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
 void la_descriptor_flags(int fd, long flags);
+
+/* Messages that may carry descriptors. la_begin_giving() before the call, the others after it succeeded. */
+bool la_begin_giving(bool may_give);
+void la_end_giving(bool guard);
+void la_gave(const struct msghdr *message);
+void la_received(struct msghdr *message);
 
 /* A process is about to be made by means that run no fork handlers; or this one is about to run another program. */
 void la_uncounted_child(bool shares_table);

@@ -42,8 +42,9 @@ static int raw_close_range(unsigned int first, unsigned int last, int flags)
 LA_EXPORT long syscall(long number, ...)
 {
 	va_list arguments;
-	long a, b, c, d, e, f, result;
+	long a, b, c, d, e, f, result, i;
 	uint64_t slot;
+	bool guard;
 
 	va_start(arguments, number);
 	a = va_arg(arguments, long);
@@ -95,6 +96,8 @@ LA_EXPORT long syscall(long number, ...)
 	}
 
 	slot = la_slot_load((int)a);
+	guard = la_begin_giving(
+		(number == SYS_sendmsg || number == SYS_sendmmsg) && !slot && la_on);
 	result = la_real.syscall(number, a, b, c, d, e, f);
 
 	switch (number) {
@@ -111,6 +114,30 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	case SYS_connect:
 		la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result);
+		break;
+	case SYS_listen:
+		if (result == 0)
+			la_opened_listen((int)a);
+		break;
+	case SYS_setsockopt:
+		if (result == 0)
+			la_option_set((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
+		break;
+	case SYS_epoll_ctl:
+		if (result == 0)
+			la_epoll_changed((int)a, (int)b, (int)c);
+		break;
+	case SYS_sendmsg:
+		if (result >= 0 && !slot && la_on)
+			la_gave((const struct msghdr *)b);
+		break;
+	case SYS_sendmmsg:
+		for (i = 0; i < result && !slot && la_on; i++)
+			la_gave(&((const struct mmsghdr *)b)[i].msg_hdr);
+		break;
+	case SYS_recvmsg:
+		if (result >= 0 && !slot)
+			la_received((struct msghdr *)b);
 		break;
 	case SYS_shutdown:
 		if (result == 0)
@@ -134,5 +161,6 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	default: break;
 	}
+	la_end_giving(guard);
 	return result;
 }

@@ -24,3 +24,26 @@ teardown() {
 	use bounded-close-wait
 	run -7 timeout 10 "${preloaded[@]}" "$PROGRAMS/drops_privileges" exit
 }
+
+@test "helper: its log line goes to the log, whatever the program puts where the log's number was" {
+	policy log <<-'END'
+		[close-wait]
+		after 500ms = log
+	END
+	ulimit -n 1024
+	use "$WORK/log.policy"
+	run -0 timeout 20 "${preloaded[@]}" "$PROGRAMS/reuses_numbers" over "$WORK/own"
+	[ "$output" = "stray bytes: 0" ]
+	grep -q 'action=log' "$WORK/lastack.log"
+	run -0 --separate-stderr timeout 20 env LASTACK_DIR="$WORK/regions" LASTACK_LOG=stderr "$LASTACK" run -p "$WORK/log.policy" -- \
+		"$PROGRAMS/reuses_numbers"
+	[ "$output" = "stray bytes: 0" ]
+	# shellcheck disable=SC2154 # set by run
+	[[ $stderr == *"action=log"* ]]
+}
+
+@test "epoll by syscall(2): a closed descriptor gives no event while its connection drains" {
+	use graceful-close
+	run -0 timeout 20 "${preloaded[@]}" "$PROGRAMS/epoll_by_syscall"
+	[ "$output" = "events after close: 0" ]
+}
