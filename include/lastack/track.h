@@ -36,6 +36,9 @@ enum la_slot_flag {
 #define LA_SLOT_MAKE(index, flags, gen)                                        \
 	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | \
 		(uint32_t)((index) + 1))
+/* A number of ours; `whose` (16 bits) tells two that follow each other on it apart. */
+#define LA_SLOT_OWN(whose)    ((uint64_t)(uint16_t)(whose) << 48 | (uint64_t)LA_SLOT_INTERNAL << 32)
+#define LA_SLOT_IS_OWN(slot)  ((LA_SLOT_FLAGS(slot) & LA_SLOT_INTERNAL) != 0)
 #define LA_SLOT_INDEX(slot)   ((uint32_t)(slot)-1)
 #define LA_SLOT_FLAGS(slot)   ((uint16_t)((slot) >> 32))
 #define LA_SLOT_TAG(slot)     ((uint16_t)((slot) >> 48))

@@ -187,7 +187,7 @@ static void finish(struct place *place, enum la_ending ending)
 	 */
 	if (ending != LA_ENDING_NONE)
 		la_sys(SYS_close, order->fd);
-	la_slot_clear(order->fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	la_slot_clear(order->fd, LA_SLOT_OWN(place - places));
 	give_back(place);
 }
 
@@ -201,6 +201,17 @@ static bool output_moves(struct place *place, uint64_t now_ns)
 	place->unacked = (uint32_t)unacked;
 	place->progress_ns = now_ns;
 	return true;
+}
+
+/* Nothing waits to be sent any more, so nobody is blocked in sending. */
+static void send_fin_if_due(struct la_drain_order *order)
+{
+	struct la_tcp tcp;
+
+	if (!order->fin_due || la_kernel_tcp(order->fd, &tcp) < 0 || tcp.notsent_bytes > 0)
+		return;
+	la_act_send_fin(order->fd);
+	order->fin_due = false;
 }
 
 /* One visit. True when the drain is over. */
@@ -220,6 +231,7 @@ static bool drain(struct place *place, uint64_t now_ns)
 		finish(place, LA_ENDING_EVICTED);
 		return true;
 	}
+	send_fin_if_due(&place->order);
 	for (reads = 0; reads < READS_A_TURN; reads++) {
 		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL,
 			NULL);
@@ -305,9 +317,11 @@ void la_drains_abandon(void)
 	for (i = 0; i < high; i++) {
 		struct place *place = &places[i];
 
-		if (atomic_load(&place->state) != PLACE_FREE && place->order.fd >= 0) {
+		/* Only what the slot says is still ours: the fork may have come between a close and its record. */
+		if (atomic_load(&place->state) != PLACE_FREE && place->order.fd >= 0 &&
+			la_slot_load(place->order.fd) == LA_SLOT_OWN(i)) {
 			la_sys(SYS_close, place->order.fd);
-			la_slot_clear(place->order.fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+			la_slot_clear(place->order.fd, LA_SLOT_OWN(i));
 		}
 		atomic_store(&place->state, PLACE_FREE);
 	}
@@ -319,10 +333,10 @@ void la_drains_abandon(void)
 /* The helper closes it, at its next turn, which is now; at most 1 s if it cannot run. */
 static bool wait_until_closed(int fd)
 {
-	uint64_t until = la_now_ns() + 1000 * LA_MS_NS;
+	uint64_t until = la_now_ns() + 1000 * LA_MS_NS, own = la_slot_load(fd);
 
 	la_helper_wake();
-	while (la_slot_load(fd) == (uint64_t)LA_SLOT_INTERNAL << 32) {
+	while (LA_SLOT_IS_OWN(own) && la_slot_load(fd) == own) {
 		if (la_now_ns() > until)
 			return false;
 		la_sys(SYS_sched_yield);

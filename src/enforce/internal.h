@@ -32,6 +32,7 @@ struct la_drain_order {
 	uint64_t cookie;
 	uint64_t idle_ns, total_ns, bytes;
 	uint32_t max;
+	bool fin_due; /* not sent yet: another thread may still be in a send() that fills the buffer */
 };
 /* Any thread: keep a place, -1 when there is none; fill it, then hand it over; or give it back. */
 int la_drains_reserve(void);

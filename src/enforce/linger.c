@@ -103,6 +103,7 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	uint32_t asked = LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED;
 	struct la_view view;
 	const struct la_rule *rule;
+	struct la_tcp tcp;
 	int place;
 
 	if (record->role == LA_ROLE_LISTENER || (LA_WORD_FLAGS(atomic_load(&record->word)) & asked))
@@ -135,10 +136,16 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	}
 	if (order.max && la_drains_count() > order.max)
 		la_drains_evict_oldest();
-	la_slot_exchange(order.fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	/*
+	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output waits to be
+	 * sent, that cannot be told: the helper sends the FIN when all of it is out.
+	 */
+	order.fin_due = la_kernel_tcp(order.fd, &tcp) == 0 && tcp.notsent_bytes > 0;
+	la_slot_exchange(order.fd, LA_SLOT_OWN(place));
 	la_drains_fill(place, &order);
 	la_track_draining(release);
-	la_act_send_fin(order.fd);
+	if (!order.fin_due)
+		la_act_send_fin(order.fd);
 	return place;
 }
 

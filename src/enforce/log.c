@@ -119,7 +119,7 @@ static int copy_out_of_the_way(int fd)
 	int high = fd < 0 ? fd : la_act_dup(fd);
 
 	if (high >= 0)
-		la_slot_exchange(high, (uint64_t)LA_SLOT_INTERNAL << 32);
+		la_slot_exchange(high, LA_SLOT_OWN(0xffff));
 	return high;
 }
 
@@ -140,7 +140,7 @@ bool la_log_gives_way(int fd)
 		return false;
 	if (!atomic_compare_exchange_strong(&log_fd, &old, copy_out_of_the_way(fd)))
 		return false;
-	la_slot_clear(fd, (uint64_t)LA_SLOT_INTERNAL << 32);
+	la_slot_clear(fd, LA_SLOT_OWN(0xffff));
 	return true;
 }
 

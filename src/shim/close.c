@@ -13,8 +13,6 @@
 
 #include "shim.h"
 
-#define INTERNAL ((uint64_t)LA_SLOT_INTERNAL << 32)
-
 struct la_closing la_close_begin(int fd)
 {
 	struct la_closing closing = {.place = -1};
@@ -41,7 +39,7 @@ LA_COLD int la_close_known(int fd, int (*real)(int fd))
 
 	if (!la_here())
 		return real(fd);
-	if (la_slot_load(fd) == INTERNAL) {
+	if (LA_SLOT_IS_OWN(la_slot_load(fd))) {
 		errno = EBADF; /* not the application's */
 		return -1;
 	}
@@ -91,7 +89,7 @@ LA_COLD int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	while ((fd = la_slot_next(fd + 1, end)) >= 0) {
 		uint64_t slot = la_slot_load(fd);
 
-		if (slot == INTERNAL) {
+		if (LA_SLOT_IS_OWN(slot)) {
 			if ((unsigned int)fd > from)
 				result = real(from, (unsigned int)fd - 1, flags);
 			from = (unsigned int)fd + 1;

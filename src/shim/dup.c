@@ -10,8 +10,6 @@
 
 #include "shim.h"
 
-#define INTERNAL ((uint64_t)LA_SLOT_INTERNAL << 32)
-
 /* A vfork child arranges its descriptors for the program that it will run: what it copies, that program may hold. */
 static void lent(int fd)
 {
@@ -69,11 +67,11 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 			lent(from);
 		return real(from, to, flags);
 	}
-	if (slot == INTERNAL) {
+	if (LA_SLOT_IS_OWN(slot)) {
 		errno = EBADF;
 		return -1;
 	}
-	if (target == INTERNAL)
+	if (LA_SLOT_IS_OWN(target))
 		la_enforce_give_way(to);
 	else if (target && la_sys(SYS_fcntl, from, F_GETFD) >= 0)
 		closing = la_close_begin(to);

@@ -76,3 +76,9 @@ serves_well() {
 	serves_well "$PROGRAMS/epoll_server" edge
 	[[ $(counts) == "served=71 open=5 zombies=0" ]]
 }
+
+@test "a send that another thread is blocked in is not cut short by a graceful close" {
+	use graceful-close
+	run -0 timeout 30 "${preloaded[@]}" "$PROGRAMS/sends_while_closing"
+	[ "$output" = "sent 8388608, received 8388608" ]
+}
