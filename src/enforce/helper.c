@@ -19,7 +19,7 @@
 
 enum { STACK_BYTES = 64 * 1024, SIGSET_BYTES = 8 };
 
-static _Atomic uint32_t state;  /* 0 none, 1 being started, 2 runs, 3 cannot */
+static _Atomic uint32_t state;  /* 0 none, 1 being started, 2 runs */
 static _Atomic uint32_t calls;  /* futex: a call for the helper */
 static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
 static _Atomic uint32_t alive;  /* its tid; the kernel clears it when it is gone */
@@ -107,7 +107,7 @@ bool la_helper_ensure(void)
 		!atomic_compare_exchange_strong(&state, &none, 1))
 		return false;
 	if (!start()) {
-		atomic_store(&state, 3);
+		atomic_store(&state, 0); /* too many threads just now: the next close asks again */
 		return false;
 	}
 	if (process < LA_REGION_PROCESSES)

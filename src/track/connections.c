@@ -259,8 +259,10 @@ void la_track_accepted(int listener, int fd, bool cloexec)
 		publish(fd, 0);
 		return;
 	}
-	if (la_kernel_names(fd, &names) < 0)
+	if (la_kernel_names(fd, &names) < 0) {
+		publish(fd, 0);
 		return;
+	}
 	publish_new(fd, (uint64_t)LA_SLOT_TCP << 32);
 	inherited = LA_SLOT_FLAGS(slot) & (LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED);
 	open_record(fd, LA_ROLE_SERVER, LA_SLOT_TCP | inherited | (cloexec ? LA_SLOT_CLOEXEC : 0),
