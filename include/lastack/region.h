@@ -140,6 +140,8 @@ enum la_process_flag {
 	LA_PROCESS_HELPER = 1u << 1,  /* the helper has been started */
 	LA_PROCESS_FAMILY_UNKNOWN =
 		1u << 2, /* forked past our sight: everything inherited is shared */
+	LA_PROCESS_SPLIT =
+		1u << 3, /* passive because its threads have descriptor tables of their own */
 };
 
 struct la_process_record {

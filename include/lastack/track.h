@@ -107,8 +107,8 @@ enum la_here {
 };
 /* Costs a getpid; ask only when a tracked descriptor is about to change. A fork that no handler saw is noticed here. */
 enum la_here la_track_here(void);
-/* From now on not one system call of ours (seccomp). Never ends. */
-void la_track_become_passive(void);
+/* From now on not one system call of ours (seccomp). Never ends. `why`: flags of enum la_process_flag to show besides PASSIVE. */
+void la_track_become_passive(uint32_t why);
 bool la_track_is_passive(void);
 
 /* The fork wrapper knows what the fork handlers cannot: whether there is a child at all. */

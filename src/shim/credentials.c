@@ -3,19 +3,15 @@
  * Credentials. The helper is a thread that glibc does not know, so its setuid would leave a root thread behind in a server that has dropped
  * its privileges. It ends before each change, and what follows it has the caller's new ones.
  */
-#include <errno.h>
 #include <grp.h>
 #include <unistd.h>
 
 #include "shim.h"
 
-#define AS_ONE(call)                                        \
-	bool on = la_on && la_track_here() == LA_HERE_SELF; \
-	bool ran = on && la_enforce_pause();                \
-	int result = (call), saved = errno;                 \
-	if (on)                                             \
-		la_enforce_resume(ran);                     \
-	errno = saved;                                      \
+#define AS_ONE(call)                                   \
+	struct la_alone alone = la_alone_begin(false); \
+	int result = (call);                           \
+	la_alone_end(alone);                           \
 	return result
 
 LA_EXPORT int setuid(uid_t uid)

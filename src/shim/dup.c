@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * More names for one description: dup, dup2, dup3, fcntl. A dup2 onto a connection closes it.
+ * More names for one description, and whether a program that is run will have them: dup, dup2, dup3, fcntl, ioctl. A dup2 onto a
+ * connection closes it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 
 #include <lastack/sys.h>
 
@@ -108,6 +110,30 @@ LA_COLD void la_descriptor_flags(int fd, long flags)
 	if (la_here())
 		la_slot_change_flags(fd, la_slot_load(fd), flags & FD_CLOEXEC ? LA_SLOT_CLOEXEC : 0,
 			flags & FD_CLOEXEC ? 0 : LA_SLOT_CLOEXEC);
+}
+
+/* ioctl knows FD_CLOEXEC too; libuv and nginx set it so. */
+LA_COLD void la_descriptor_control(int fd, unsigned long request)
+{
+	if (request == FIOCLEX || request == FIONCLEX)
+		la_descriptor_flags(fd, request == FIOCLEX ? FD_CLOEXEC : 0);
+}
+
+LA_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+	uint64_t slot;
+	int result;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	slot = la_slot_load(fd);
+	result = la_real.ioctl(fd, request, argument);
+	if (__builtin_expect(slot != 0, 0) && result == 0)
+		la_descriptor_control(fd, request);
+	return result;
 }
 
 static int control(int fd, int command, void *argument, int (*real)(int fd, int command, ...))

@@ -103,7 +103,7 @@ void la_seccomp(void)
 	if (la_track_here() != LA_HERE_SELF)
 		return;
 	la_enforce_stop();
-	la_track_become_passive();
+	la_track_become_passive(0);
 }
 
 LA_EXPORT int prctl(int option, ...)
@@ -123,12 +123,10 @@ LA_EXPORT int prctl(int option, ...)
 		la_seccomp();
 	if (option == PR_SET_NO_NEW_PRIVS || option == PR_CAPBSET_DROP) {
 		/* Of one thread only, as far as the kernel goes; the helper follows the caller. */
-		bool on = la_on && la_here(), ran = on && la_enforce_pause();
-		int result = la_real.prctl(option, a, b, c, d), saved = errno;
+		struct la_alone alone = la_alone_begin(false);
+		int result = la_real.prctl(option, a, b, c, d);
 
-		if (on)
-			la_enforce_resume(ran);
-		errno = saved;
+		la_alone_end(alone);
 		return result;
 	}
 	return la_real.prctl(option, a, b, c, d);

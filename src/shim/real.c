@@ -46,6 +46,12 @@ static int early_of_fcntl(int fd, int command, ...)
 }
 #define early_of_fcntl64 early_of_fcntl
 
+static int early_of_ioctl(int fd, unsigned long request, ...)
+{
+	TAKE_REST(rest, request);
+	return (int)early(SYS_ioctl, fd, request, rest[0]);
+}
+
 static int early_of_prctl(int option, ...)
 {
 	TAKE_REST(rest, option);

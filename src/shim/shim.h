@@ -90,6 +90,7 @@ void la_epoll_changed(int epoll, int op, int fd);
 void la_half_closed(int fd, int how);
 void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
 void la_descriptor_flags(int fd, long flags);
+void la_descriptor_control(int fd, unsigned long request);
 
 /* Messages that may carry descriptors. la_begin_giving() before the call, the others after it succeeded. */
 bool la_begin_giving(bool may_give);
@@ -103,5 +104,16 @@ void la_before_exec(void);
 
 /* A seccomp filter is being installed. */
 void la_seccomp(void);
+
+/*
+ * Around a call that the kernel makes for one thread only, or refuses to a process that has several: the helper ends before it, and one
+ * that follows is as the caller then is. `splits_table`: afterwards the caller has a descriptor table of its own, and where other
+ * threads keep the old one a number says no longer what it names; then lastack stands aside for good. la_alone_end() keeps errno.
+ */
+struct la_alone {
+	bool on, ran;
+};
+struct la_alone la_alone_begin(bool splits_table);
+void la_alone_end(struct la_alone alone);
 
 #endif

@@ -43,6 +43,7 @@ LA_EXPORT long syscall(long number, ...)
 {
 	va_list arguments;
 	long a, b, c, d, e, f, result, i;
+	struct la_alone alone = {0};
 	uint64_t slot;
 	bool guard;
 
@@ -79,11 +80,12 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	case SYS_exit:
 		/* Were this the last thread, the helper would keep the process. If not, the next close starts another. */
-		if (la_on && la_track_here() == LA_HERE_SELF) {
-			la_enforce_pause();
-			la_enforce_resume(false);
-		}
+		alone = la_alone_begin(false);
+		alone.ran = false;
+		la_alone_end(alone);
 		break;
+	case SYS_unshare:
+	case SYS_setns: alone = la_alone_begin(number == SYS_unshare && (a & CLONE_FILES)); break;
 #ifdef SYS_fork
 	case SYS_fork:
 	case SYS_vfork:
@@ -154,6 +156,12 @@ LA_EXPORT long syscall(long number, ...)
 		else if (result >= 0 && b == F_SETFD && slot)
 			la_descriptor_flags((int)a, c);
 		break;
+	case SYS_ioctl:
+		if (result == 0 && slot)
+			la_descriptor_control((int)a, (unsigned long)b);
+		break;
+	case SYS_unshare:
+	case SYS_setns: la_alone_end(alone); break;
 	case SYS_read:
 	case SYS_recvfrom:
 		if (result <= 0 && LA_SLOT_TRACKED(slot))

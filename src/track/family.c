@@ -304,12 +304,12 @@ enum la_here la_track_here(void)
 	return LA_HERE_SELF;
 }
 
-void la_track_become_passive(void)
+void la_track_become_passive(uint32_t why)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 
 	if (region && my_process != NO_PROCESS)
-		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE);
+		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE | why);
 	/* Its children will not be counted. */
 	la_track_share_all();
 	atomic_store(&passive, true);

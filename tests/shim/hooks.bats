@@ -10,6 +10,7 @@ setup() {
 	LIBRARY=$BUILD/liblastack.so
 	PROGRAMS=$BUILD/tests/shim
 	WORK=$BATS_TEST_TMPDIR
+	printf '[close]\naction = graceful\nlinger = always\n' >"$WORK/always.policy"
 }
 
 # preloaded POLICY COMMAND...
@@ -27,14 +28,16 @@ transcript() {
 	echo "status $status" >>"$file"
 }
 
-# same PROGRAM: its transcript with every policy is the one without lastack.
+# same PROGRAM [POLICY...]: its transcript with every policy is the one without lastack.
 same() {
-	local policy
-	transcript "$WORK/plain" timeout 70 "$PROGRAMS/$1"
+	local program=$1 policy
+	shift
+	[ $# -gt 0 ] || set -- observe graceful-close
+	transcript "$WORK/plain" timeout 70 "$PROGRAMS/$program"
 	grep -q -x 'status 0' "$WORK/plain"
-	for policy in observe graceful-close; do
-		transcript "$WORK/$policy" preloaded "$policy" timeout 70 "$PROGRAMS/$1"
-		diff "$WORK/plain" "$WORK/$policy"
+	for policy in "$@"; do
+		transcript "$WORK/with" preloaded "$policy" timeout 70 "$PROGRAMS/$program"
+		diff "$WORK/plain" "$WORK/with"
 	done
 }
 
@@ -82,8 +85,13 @@ same() {
 }
 
 @test "hooks: fork, vfork and exec, posix_spawn, system, popen, SIGPIPE, prctl" {
-	same processes
-	same fortified/processes
+	same processes observe graceful-close "$WORK/always.policy"
+	same fortified/processes observe "$WORK/always.policy"
+}
+
+@test "hooks: unshare and setns, while a connection drains" {
+	same namespaces observe "$WORK/always.policy"
+	same fortified/namespaces observe "$WORK/always.policy"
 }
 
 @test "hooks: the library is really there in these tests" {

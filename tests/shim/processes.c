@@ -4,6 +4,7 @@
  * closed must be heard. Then SIGPIPE, and prctl.
  */
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 #include "transcript.h"
@@ -87,7 +88,19 @@ static void vforks(void)
 static void execs(int way)
 {
 	int peer = inherited_connection();
-	pid_t pid = vfork();
+	pid_t pid;
+
+	/* Closed by the exec, and after all not: the parent must know. */
+	if (way == 4) {
+		SAY(ioctl(9, FIOCLEX));
+		SAY(fcntl(9, F_GETFD));
+		SAY(ioctl(9, FIONCLEX));
+		SAY(fcntl(9, F_GETFD));
+	} else if (way == 5) {
+		SAY(fcntl(9, F_SETFD, FD_CLOEXEC));
+		SAY(syscall(SYS_ioctl, 9, FIONCLEX, 0));
+	}
+	pid = vfork();
 
 	if (pid == 0) {
 		switch (way) {
@@ -190,7 +203,7 @@ int main(void)
 	begin();
 	forks();
 	vforks();
-	for (way = 0; way < 4; way++)
+	for (way = 0; way < 6; way++)
 		execs(way);
 	spawns();
 	shells();
