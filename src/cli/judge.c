@@ -158,14 +158,14 @@ static enum la_verdict verdict(const struct la_item *item)
 {
 	const struct la_read_connection *connection = item->connection;
 
-	if (!connection)
+	if (!connection && !item->held)
 		return LA_VERDICT_NEVER_ACCEPTED;
-	if (connection->phase == LA_PHASE_CLOSED) {
+	if (connection && connection->phase == LA_PHASE_CLOSED) {
 		if (item->socket && item->socket->inode)
 			return LA_VERDICT_HELD_ELSEWHERE;
 		return was_abortive(connection) ? LA_VERDICT_ABORTIVE_CLOSE : LA_VERDICT_NONE;
 	}
-	if (connection->phase == LA_PHASE_DRAINING || !item->held)
+	if ((connection && connection->phase == LA_PHASE_DRAINING) || !item->held)
 		return LA_VERDICT_NONE;
 	switch (item->state) {
 	case LA_STATE_CLOSE_WAIT:
@@ -176,7 +176,7 @@ static enum la_verdict verdict(const struct la_item *item)
 		return item->alive ? LA_VERDICT_PEER_NOT_CLOSING : LA_VERDICT_NONE;
 	case LA_STATE_CLOSED:
 	case LA_STATE_TIME_WAIT:
-		return item->alive && !(connection->flags & LA_CONNECTION_CONNECTING)
+		return item->alive && connection && !(connection->flags & LA_CONNECTION_CONNECTING)
 			       ? LA_VERDICT_DEAD_FD
 			       : LA_VERDICT_NONE;
 	default: return LA_VERDICT_NONE;

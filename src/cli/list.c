@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "cli.h"
+#include "coverage.h"
 #include "filter.h"
 #include "format.h"
 #include "judge.h"
@@ -220,13 +221,13 @@ static int print_json(const struct la_snapshot *snapshot, const struct la_filter
 int la_cmd_list(int argc, char **argv)
 {
 	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"json", no_argument, NULL, 'J'}, {"coverage", no_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct selection selection;
 	struct la_snapshot *snapshot;
 	struct la_filter filter;
 	char error[200];
-	bool json = false;
+	bool json = false, coverage = false;
 	int option, status, c;
 
 	for (c = 0; c < COLUMNS; c++)
@@ -239,9 +240,16 @@ int la_cmd_list(int argc, char **argv)
 				return LA_EXIT_USAGE;
 			break;
 		case 'J': json = true; break;
+		case 'c': coverage = true; break;
 		case 'h': return la_help_for("list");
 		default: return LA_EXIT_USAGE;
 		}
+	}
+	if (coverage && optind == argc)
+		return la_coverage_print(json);
+	if (coverage) {
+		la_say("list --coverage takes no filter: it is about processes");
+		return LA_EXIT_USAGE;
 	}
 	if (la_filter_parse(&filter, argc - optind, argv + optind, error) < 0) {
 		la_say("%s", error);

@@ -16,13 +16,16 @@ static const struct la_command commands[] = {
 		"run a command with liblastack.so preloaded\n"
 		"  -p POLICY   a policy file, or the name of a shipped one; earlier ones win\n"
 		"  --observe   decide, count and show, but act on nothing"},
-	{"list", la_cmd_list, "[FILTER] [-o COLUMNS] [-J]",
+	{"list", la_cmd_list, "[FILTER] [-o COLUMNS] [-J] | --coverage [-J]",
 		"one line a connection, over all preloaded processes\n"
 		"  FILTER      state close-wait, state half-closed, sport = :8080, dport = :9200, "
 		"age > 5m,\n"
 		"              eof read|unread, verdict L1, pid N; joined by and\n"
 		"  -o COLUMNS  of PID FD STATE AGE EOF UNREAD LOCAL PEER ROLE TID VERDICT NEXT\n"
-		"  -J          JSON (lastack.list/1)"},
+		"  -J          JSON (lastack.list/1; lastack.coverage/1)\n"
+		"  --coverage  instead: a line a process, what of it the hooks do not see; status "
+		"1 "
+		"when there is any"},
 	{"report", la_cmd_report, "[PID|REGION-FILE] [-J] [--fail-on VERDICT] [--min-age TIME]",
 		"leaks, grouped by where they were opened and told of EOF; status 1 when there are "
 		"any\n"

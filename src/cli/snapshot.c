@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "judge.h"
 #include "networks.h"
+#include "strangers.h"
 
 struct taking {
 	struct la_snapshot *snapshot;
@@ -61,7 +62,7 @@ static void read_one(const char *path, void *context)
 	snapshot->regions = regions;
 }
 
-static struct la_item *add_item(struct la_snapshot *snapshot, size_t *room)
+struct la_item *la_snapshot_add(struct la_snapshot *snapshot, size_t *room)
 {
 	if (snapshot->items_count == *room) {
 		size_t more = *room ? *room * 2 : 256;
@@ -91,7 +92,7 @@ static bool someone_lives(const struct la_region_copy *region, uint64_t holders)
 	return false;
 }
 
-static bool any_lives(const struct la_region_copy *region)
+bool la_snapshot_lives(const struct la_region_copy *region)
 {
 	return someone_lives(region, LA_HOLDER_UNKNOWN_BIT);
 }
@@ -160,7 +161,7 @@ static int add_connection(struct la_snapshot *snapshot, size_t region_at,
 		return 0;
 	if (!la_judge_is_shown(connection, socket))
 		return 0;
-	item = add_item(snapshot, room);
+	item = la_snapshot_add(snapshot, room);
 	if (!item)
 		return -ENOMEM;
 	item->region = region;
@@ -178,54 +179,12 @@ static int add_connection(struct la_snapshot *snapshot, size_t region_at,
 	item->held = is_held(snapshot, item);
 	name_ends(item);
 	/* The clock of the dead stands still. */
-	if (!socket && !any_lives(region) && (!region->same_boot || region->last_us < now_us))
+	if (!socket && !la_snapshot_lives(region) &&
+		(!region->same_boot || region->last_us < now_us))
 		now_us = region->last_us;
 	la_judge(item, now_us);
 	if (socket && la_judge_disagrees(item))
 		snapshot->disagreements++;
-	return 0;
-}
-
-/* In a backlog: no descriptor, nobody closed it, and the port is one that a preloaded process listens on. */
-static int add_backlog(
-	struct la_snapshot *snapshot, const struct la_diag_socket *socket, size_t *room)
-{
-	size_t r;
-	uint32_t c;
-
-	if (socket->inode || (socket->state != TCP_ESTABLISHED && socket->state != TCP_CLOSE_WAIT))
-		return 0;
-	for (r = 0; r < snapshot->regions_count; r++) {
-		const struct la_region_copy *region = &snapshot->regions[r];
-
-		if (!any_lives(region))
-			continue;
-		for (c = 0; c < region->connections_count; c++) {
-			const struct la_read_connection *listener = &region->connections[c];
-			struct la_item *item;
-
-			if (listener->role != LA_ROLE_LISTENER ||
-				listener->phase != LA_PHASE_OPEN ||
-				listener->local_port != socket->names.local_port)
-				continue;
-			item = add_item(snapshot, room);
-			if (!item)
-				return -ENOMEM;
-			item->region = region;
-			item->socket = socket;
-			item->cookie = socket->cookie;
-			item->pid = listener->pid;
-			item->fd = -1;
-			item->role = LA_ROLE_SERVER;
-			item->alive = true;
-			item->local_port = socket->names.local_port;
-			item->remote_port = socket->names.remote_port;
-			memcpy(item->local, socket->names.local, 16);
-			memcpy(item->remote, socket->names.remote, 16);
-			la_judge(item, snapshot->now_us);
-			return 0;
-		}
-	}
 	return 0;
 }
 
@@ -271,7 +230,7 @@ static int join(struct la_snapshot *snapshot)
 				snapshot, r, &snapshot->regions[r].connections[i], &room, marks);
 	for (s = 0; s < snapshot->sockets_count && result == 0; s++)
 		if (!marks[s])
-			result = add_backlog(snapshot, &snapshot->sockets[s], &room);
+			result = la_strangers_add(snapshot, &snapshot->sockets[s], &room);
 	if (result == 0)
 		find_outsiders(snapshot);
 	free(marks);

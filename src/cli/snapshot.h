@@ -33,8 +33,8 @@ enum la_verdict la_verdict_by_name(const char *name);
 
 struct la_item {
 	const struct la_region_copy *region;
-	const struct la_read_connection
-		*connection;                 /* NULL: never accepted, only the kernel knows it */
+	const struct la_read_connection *
+		connection; /* NULL: only the kernel knows it: never accepted, or opened out of our sight */
 	const struct la_diag_socket *socket; /* NULL: the kernel does not know it (any more) */
 	enum la_state
 		state; /* LA_STATE_COUNT: still in the handshake, which the termination table does not have */
@@ -82,6 +82,10 @@ struct la_snapshot {
  */
 int la_snapshot_take(struct la_snapshot **snapshot, uint32_t pid, const char *file);
 void la_snapshot_free(struct la_snapshot *snapshot);
+/* A further item, all zeros; NULL without memory. `room`: how many there is memory for. */
+struct la_item *la_snapshot_add(struct la_snapshot *snapshot, size_t *room);
+/* Does a process of this region live? */
+bool la_snapshot_lives(const struct la_region_copy *region);
 /*
  * When a descriptor is dead is not always known: neither the region nor the kernel noticed. Where there is such a one, wait and take the
  * snapshot again: what was dead then and is dead now, is so for that long. As la_snapshot_take(); *snapshot is replaced.

@@ -217,6 +217,7 @@ static void a_backlog_is_never_accepted(void **state)
 	(void)state;
 	given(TCP_CLOSE_WAIT);
 	item.connection = NULL;
+	item.held = false;
 	socket_.inode = 0;
 	socket_.receive_queue = 6;
 	quiet_for(7, 0, 0);
@@ -224,6 +225,23 @@ static void a_backlog_is_never_accepted(void **state)
 	assert_int_equal(item.eof, LA_EOF_UNREAD);
 	assert_int_equal(item.unread_bytes, 5);
 	aged(7, true);
+}
+
+static void what_was_opened_out_of_sight_has_its_verdict_by_the_kernel(void **state)
+{
+	(void)state;
+	given(TCP_CLOSE_WAIT);
+	item.connection = NULL;
+	socket_.receive_queue = 0;
+	judged(LA_STATE_CLOSE_WAIT, LA_VERDICT_EOF_READ_NOT_CLOSED);
+	socket_.receive_queue = 1;
+	judged(LA_STATE_CLOSE_WAIT, LA_VERDICT_EOF_UNREAD);
+	given(TCP_FIN_WAIT2);
+	item.connection = NULL;
+	judged(LA_STATE_FIN_WAIT_2, LA_VERDICT_PEER_NOT_CLOSING);
+	given(TCP_ESTABLISHED);
+	item.connection = NULL;
+	judged(LA_STATE_ESTABLISHED, LA_VERDICT_NONE);
 }
 
 static void ages_are_exact_only_when_the_beginning_was_seen(void **state)
@@ -297,6 +315,7 @@ int main(void)
 		cmocka_unit_test(an_abortive_close_stays_after_its_end),
 		cmocka_unit_test(draining_is_no_leak),
 		cmocka_unit_test(a_backlog_is_never_accepted),
+		cmocka_unit_test(what_was_opened_out_of_sight_has_its_verdict_by_the_kernel),
 		cmocka_unit_test(ages_are_exact_only_when_the_beginning_was_seen),
 		cmocka_unit_test(idle_is_since_the_last_data_and_no_longer_than_the_age),
 		cmocka_unit_test(an_instant_in_the_future_is_none),
