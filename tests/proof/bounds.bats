@@ -140,6 +140,53 @@ drains_are() {
 	descriptors_are $((before + $1)) "${pid_of[server]}"
 }
 
+# A server that says all it has to say, shuts down its writing side, and keeps its descriptor for good.
+start_half_closing_server() {
+	policy bound
+	use "$WORK/bound.policy"
+	start server "${preloaded[@]}" "$PYTHON" -c 'import socket, threading
+s = socket.create_server(("127.0.0.1", 0))
+print("listening", s.getsockname()[1], flush=True)
+kept = []
+def serve(c):
+    c.sendall(b"all\n"); c.shutdown(socket.SHUT_WR)
+    while c.recv(100): pass
+while True:
+    kept.append(s.accept()[0])
+    threading.Thread(target=serve, args=(kept[-1],), daemon=True).start()'
+	port=$(port_of server)
+}
+
+@test "fin-wait-2: a held descriptor that Linux would keep for ever is bounded, a client that still sends is not" {
+	start_half_closing_server <<-'END'
+		[fin-wait-2]
+		after 1s = reset
+	END
+	# Neither closes; one is silent, one goes on uploading.
+	exec {silent}<>"/dev/tcp/127.0.0.1/$port" {sending}<>"/dev/tcp/127.0.0.1/$port"
+	while sleep 0.2; do echo more; done >&"$sending" &
+	sender=$!
+	wait_until 5 in_state 2 fin-wait-2
+	wait_until 10 logged 1 reset ok
+	in_state 1 fin-wait-2
+	stays 2 in_state 1 fin-wait-2
+	kill "$sender"
+	wait_until 10 in_state 0 fin-wait-2
+	exec {silent}>&- {sending}>&-
+}
+
+@test "legacy-server: a forgotten connection is probed first, and what is answered early arrives" {
+	local said
+	use legacy-server
+	start server "${preloaded[@]}" "$PROGRAMS/thread_per_connection"
+	port=$(port_of server)
+	start_patient_client
+	wait_until 5 in_state 1 close-wait
+	wait_until 5 test "$(connections '.[0].next.action')" = keepalive
+	said=$("$PROGRAMS/uploading_client" "$port" 5 1 "$ANSWER_BYTES" plain)
+	[ "$(complete_of "$said")" = 5 ] || fail "$said"
+}
+
 @test "close: a drain ends after its idle time though the peer stays" {
 	bounded_server <<-'END'
 		[close]
