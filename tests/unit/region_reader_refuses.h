@@ -7,6 +7,8 @@
 
 #include <time.h>
 
+#include "region_promises.h"
+
 enum { MUTATIONS = 100000, MUTATION_BYTES = 8 };
 
 static uint64_t random_state;
@@ -142,37 +144,6 @@ static void what_is_no_region_is_refused_with_a_reason(void **state)
 	refuses(other, -ELOOP, "symbolic link");
 }
 
-/* What the header of region_reader.h promises about every copy. */
-static bool keeps_its_promises(void)
-{
-	for (uint32_t i = 0; i < copy.processes_count; i++)
-		if (strnlen(copy.processes[i].exe, 65) > 64 || copy.processes[i].index >= 63)
-			return false;
-	for (uint32_t i = 0; i < copy.connections_count; i++) {
-		const struct la_read_connection *connection = &copy.connections[i];
-
-		if (connection->open_stack > copy.stacks_count ||
-			connection->eof_stack > copy.stacks_count ||
-			connection->shutdown_stack > copy.stacks_count ||
-			connection->close_stack > copy.stacks_count ||
-			connection->role > LA_ROLE_LISTENER ||
-			connection->next_action >= LA_ACTION_COUNT ||
-			connection->ending >= LA_ENDING_COUNT)
-			return false;
-	}
-	for (uint32_t i = 0; i < copy.stacks_count; i++) {
-		if (copy.stacks[i].depth > LA_REGION_STACK_DEPTH)
-			return false;
-		for (uint32_t f = 0; f < copy.stacks[i].depth; f++)
-			if (copy.stacks[i].frames[f].module > copy.modules_count)
-				return false;
-	}
-	for (uint32_t i = 0; i < copy.modules_count; i++)
-		if (strnlen(copy.modules[i].path, 213) > 212 || copy.modules[i].build_id_bytes > 20)
-			return false;
-	return la_policy_is_sane(&copy.policy);
-}
-
 /* Half of the time in the header, where the numbers are that everything else is found by. */
 static void mutate(int fd)
 {
@@ -209,7 +180,7 @@ static void random_damage_never_crashes_the_reader(void **state)
 		assert_int_equal(pwrite(fd, &image, sizeof(image), 0), sizeof(image));
 		mutate(fd);
 		result = la_region_read(path, &copy, error);
-		if (result < 0 ? !error[0] : !keeps_its_promises())
+		if (result < 0 ? !error[0] : !region_keeps_promises(&copy))
 			fail_msg("LASTACK_SEED=%llu, mutation %u: %d \"%s\"",
 				(unsigned long long)seed, i, result, error);
 		result < 0 ? refused++ : read++;
