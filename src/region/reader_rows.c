@@ -10,6 +10,7 @@
 
 enum {
 	CHUNK = 128 * 1024,
+	WIDE = 8 * sizeof(struct la_connection_record),
 	TRIES = 4,
 	KNOWN_FLAGS = LA_CONNECTION_CONNECTING | LA_CONNECTION_UNREAD_AT_CLOSE |
 		      LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED,
@@ -218,7 +219,8 @@ static int take_chunk(const struct la_reader *reader, struct la_region_copy *cop
 {
 	const struct la_region_section *section = &reader->header.sections[LA_REGION_S_CONNECTIONS];
 	uint64_t offset = section->offset + (uint64_t)first * section->stride;
-	size_t bytes = (size_t)count * section->stride;
+	/* Not what may lie behind the last one. */
+	size_t bytes = (size_t)(count - 1) * section->stride + sizeof(struct la_connection_record);
 	int result = la_reader_bytes(reader, chunk, offset, bytes);
 	uint32_t i;
 
@@ -243,7 +245,11 @@ static int take_chunk(const struct la_reader *reader, struct la_region_copy *cop
 int la_reader_connections(const struct la_reader *reader, struct la_region_copy *copy)
 {
 	uint32_t stride = reader->header.sections[LA_REGION_S_CONNECTIONS].stride;
-	uint32_t at_once = stride < CHUNK ? CHUNK / stride : 1, first, count;
+	/*
+	 * Many at once, unless they lie far apart: a sparse file costs its maker nothing, and what lies between its entries may be a
+	 * tebibyte of zeros.
+	 */
+	uint32_t at_once = stride <= WIDE ? CHUNK / stride : 1, first, count;
 	char *chunk, *again;
 	int result = 0;
 

@@ -114,6 +114,38 @@ static void sections_outside_the_file_are_refused(void **state)
 		}
 }
 
+/* What this process has read so far, by the kernel's account; 0 where it keeps none. */
+static unsigned long long bytes_read(void)
+{
+	FILE *file = fopen("/proc/self/io", "re");
+	unsigned long long bytes = 0;
+
+	if (file && fscanf(file, "rchar: %llu", &bytes) != 1)
+		bytes = 0;
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+/* A sparse file is as long as its maker likes and costs them nothing: it must not cost the reader either. */
+static void what_lies_between_entries_far_apart_is_not_read(void **state)
+{
+	enum { ENTRIES = 256, APART = 1 << 20 };
+	unsigned long long before = bytes_read();
+
+	(void)state;
+	if (!before)
+		skip();
+	image.header.connections_high = ~0u;
+	image.header.sections[LA_REGION_S_CONNECTIONS] =
+		(struct la_region_section){offsetof(struct image, connections), ENTRIES, APART};
+	write_bytes(&image, sizeof(image));
+	assert_int_equal(truncate(path, sizeof(image) + (off_t)ENTRIES * APART), 0);
+	assert_int_equal(la_region_read(path, &copy, error), 0);
+	assert_int_equal(copy.connections_count, 1);
+	assert_true(bytes_read() - before < (16 << 20));
+}
+
 static void what_is_no_region_is_refused_with_a_reason(void **state)
 {
 	static const char text[4096] = "# a text file\n";

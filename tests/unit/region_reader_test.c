@@ -300,6 +300,7 @@ int main(void)
 		T(a_policy_that_is_being_written_or_damaged_is_left_out),
 		T(a_region_cut_anywhere_is_refused),
 		T(sections_outside_the_file_are_refused),
+		T(what_lies_between_entries_far_apart_is_not_read),
 		T(what_is_no_region_is_refused_with_a_reason),
 		T(random_damage_never_crashes_the_reader),
 	};
