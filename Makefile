@@ -43,17 +43,21 @@ UNIT_SRC   := $(wildcard tests/unit/*.c)
 APP_SRC    := $(wildcard tests/apps/*.c)
 HOOK_SRC   := $(wildcard tests/shim/*.c)
 
+FUZZ       := policy filter region
+FUZZ_SECONDS ?= 30
+
 SHIM_OBJ   := $(SHIM_SRC:%.c=$(BUILD)/shim/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
 ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
+FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan minute lint layers format install uninstall clean help test-programs
+.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -106,7 +110,29 @@ $(BUILD)/tests/shim/fortified/%: tests/shim/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -D_FORTIFY_SOURCE=2 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN)
+# What a fuzz target needs of ours; in place of libFuzzer, a main() that gives each kept input once. The region's target is the command
+# itself, but for what asks the machine: the kernel's sockets, /proc, the child that symbolizes.
+FUZZ_ENGINE = $(BUILD)/tests/fuzz/once.o
+FUZZ_WORLD  := open close fstat stat pread fopen kill setns fork socketpair send recv poll waitpid usleep la_region_find la_now_ns \
+               la_holders_add la_holders_add_all la_holders_inode
+comma       := ,
+
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/fuzz/policy: $(PURE_SRC:%.c=$(BUILD)/cli/%.o)
+$(BUILD)/tests/fuzz/filter: $(addprefix $(BUILD)/cli/src/,$(patsubst src/%.c,%.o,$(wildcard src/table/*.c)) cli/filter.o cli/verdict.o cli/say.o)
+$(BUILD)/tests/fuzz/region: $(filter-out %/diag.o %/cli/main.o %/cli/symbolizer.o,$(CLI_OBJ)) $(patsubst %,$(BUILD)/tests/fuzz/%.o,scene world mutate symbolize)
+$(BUILD)/tests/fuzz/region: FUZZ_LIBS := $(CLI_LIBS) $(FUZZ_WORLD:%=-Wl$(comma)--wrap=%)
+$(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
+	$(say) LINK $@
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
+
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) fuzzers
+
+fuzzers: $(FUZZ_BIN)
 
 deps: ## install what building and testing needs (Debian packages, when root)
 	$(Q)tests/deps.sh
@@ -132,6 +158,11 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 check-tsan: ## unit tests under ThreadSanitizer
 	$(Q)$(MAKE) BUILD=build-tsan OPTIMIZE=-O1 SANITIZE=-fsanitize=thread check-unit
 
+fuzz: ## every fuzz target for FUZZ_SECONDS (30) from the kept inputs; reproducers go to tests/fuzz/found/
+	$(Q)$(MAKE) BUILD=build-fuzz CC=$(CLANG) OPTIMIZE=-O2 FUZZ_ENGINE= FUZZ_LINK=-fsanitize=fuzzer \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' fuzzers
+	$(Q)BUILD=build-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh
+
 lint: layers ## layer rules, shellcheck, cppcheck, clang-format, warnings of gcc and clang
 	$(Q)BUILD=$(BUILD) CLANG=$(CLANG) tests/lint/lint.sh
 
@@ -153,9 +184,10 @@ uninstall: ## remove what install put there
 	$(Q)rm -rf $(DESTDIR)$(DATADIR)/policies
 
 clean: ## remove what was built
-	$(Q)rm -rf build build-asan build-tsan build-clang build-lint-gcc
+	$(Q)rm -rf build build-asan build-tsan build-fuzz build-clang build-lint-gcc
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d)
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) \
+         $(wildcard $(BUILD)/tests/fuzz/*.d)

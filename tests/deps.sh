@@ -10,6 +10,7 @@ wanted=(
 	"libjansson-dev:/usr/include/jansson.h" "libsmartcols-dev:/usr/include/libsmartcols/libsmartcols.h"
 	"libmnl-dev:/usr/include/libmnl/libmnl.h" "libdw-dev:/usr/include/elfutils/libdwfl.h" "libelf-dev:/usr/include/libelf.h"
 	"libcmocka-dev:/usr/include/cmocka.h" "bats:bats"
+	"libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
 	"iproute2:ss" "tcpdump:tcpdump" "procps:pgrep" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
