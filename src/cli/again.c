@@ -46,9 +46,9 @@ int la_snapshot_look_again(
 				bsearch(&item->cookie, cookies, count, sizeof(*cookies), compare))
 				item->age_us = second->now_us - first->now_us;
 		}
-		la_snapshot_free(first);
 		*snapshot = second;
 	}
+	la_snapshot_free(first);
 	free(cookies);
 	return status;
 }

@@ -88,7 +88,8 @@ struct la_item *la_snapshot_add(struct la_snapshot *snapshot, size_t *room);
 bool la_snapshot_lives(const struct la_region_copy *region);
 /*
  * When a descriptor is dead is not always known: neither the region nor the kernel noticed. Where there is such a one, wait and take the
- * snapshot again: what was dead then and is dead now, is so for that long. As la_snapshot_take(); *snapshot is replaced.
+ * snapshot again: what was dead then and is dead now, is so for that long. As la_snapshot_take(); *snapshot is replaced, and freed when the
+ * second look fails.
  */
 int la_snapshot_look_again(
 	struct la_snapshot **snapshot, uint64_t wait_us, uint32_t pid, const char *file);
