@@ -31,6 +31,9 @@ SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst -Wl,-z,relro
 SHIM_LIBS   := -lurcu-bp -lurcu-common
 CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf
 
+# src/track/stacks.c ends an unwinding that has left the known code.
+UNWIND_LDFLAGS := -Wl,--wrap=_Unwind_Find_FDE
+
 # Rooms. src/kernel/diag.c and the region's reader need libraries that only the command may use.
 PURE_SRC   := $(wildcard src/table/*.c src/policy/*.c)
 CLI_ONLY   := src/kernel/diag.c $(wildcard src/region/reader*.c)
@@ -63,7 +66,7 @@ all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack 
 
 $(BUILD)/liblastack.so: $(SHIM_OBJ) src/shim/export.map
 	$(say) LINK $@
-	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(SHIM_OBJ) $(SHIM_LIBS)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) $(SHIM_LDFLAGS) $(UNWIND_LDFLAGS) -o $@ $(SHIM_OBJ) $(SHIM_LIBS)
 
 $(BUILD)/lastack: $(CLI_OBJ)
 	$(say) LINK $@
@@ -91,7 +94,7 @@ $(BUILD)/librooms.a: $(ROOMS_OBJ)
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a -lcmocka $(SHIM_LIBS) $(CLI_LIBS) -lpthread
+	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) -lcmocka $(SHIM_LIBS) $(CLI_LIBS) -lpthread
 
 # Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
 $(BUILD)/tests/apps/%: tests/apps/%.c

@@ -11,24 +11,85 @@
 #include <sys/auxv.h>
 #include <unwind.h>
 
+#include <lastack/sys.h>
+
 #include "internal.h"
 
-enum { OWN_FRAMES = 8, PROBES = 32, PAGE = 4096 };
+enum { OWN_FRAMES = 8, PROBES = 32, PAGE = 4096, NEAR = 512 };
 
 /* What the unwinder fills. */
 struct trace {
 	void **frames;
 	int count, room;
+	uintptr_t readable; /* the page that was found so last */
 };
 
+/* Asks the kernel, which looks at a signal set before it finds `how` to be none. */
+static bool is_readable(uintptr_t page)
+{
+	return la_sys(SYS_rt_sigprocmask, ~0, page, NULL, sizeof(uint64_t)) != -EFAULT;
+}
+
+/*
+ * A coroutine's first frame may be followed by anything, its stack by a hole: the function that switched to it, by an
+ * instruction that its unwind table knows nothing of, seems to lie right behind.
+ */
 static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *argument)
 {
 	struct trace *trace = argument;
+	uintptr_t page = (_Unwind_GetCFA(context) + NEAR) / PAGE * PAGE;
 
 	if (trace->count == trace->room)
 		return _URC_END_OF_STACK;
 	trace->frames[trace->count++] = (void *)_Unwind_GetIP(context);
+	if (page != trace->readable && !is_readable(page))
+		return _URC_END_OF_STACK;
+	trace->readable = page;
 	return _URC_NO_REASON;
+}
+
+#if defined(__x86_64__)
+enum { STACK_POINTER = 7, RETURN_ADDRESS = 16 };
+#elif defined(__aarch64__)
+enum { STACK_POINTER = 31, RETURN_ADDRESS = 30 };
+#endif
+
+/* An entry of an unwind table, of a function that nobody has called: its return address is undefined. */
+static const struct __attribute__((packed, aligned(8))) {
+	uint32_t common_bytes, common_id;
+	uint8_t version, augmentation, code_unit, data_unit, return_column;
+	uint8_t program[7];
+	uint32_t bytes, to_common;
+	uint64_t start, bytes_of_code;
+} outermost = {
+	.common_bytes = 16,
+	.version = 1,
+	.code_unit = 1,
+	.data_unit = 0x78, /* -8 */
+	.return_column = RETURN_ADDRESS,
+	.program = {0x0c /* def_cfa */, STACK_POINTER, 0, 0x07 /* undefined */, RETURN_ADDRESS},
+	.bytes = 20,
+	.to_common = 24,
+};
+
+struct bases {
+	void *text, *data, *function;
+};
+
+/*
+ * Wrapped by the linker (--wrap). A return address that no module has is that of generated code, or none at all (the first frame of a
+ * coroutine): without an entry the unwinder would read the instructions there.
+ */
+const void *__real__Unwind_Find_FDE(void *pc, struct bases *bases);
+const void *__wrap__Unwind_Find_FDE(void *pc, struct bases *bases);
+const void *__wrap__Unwind_Find_FDE(void *pc, struct bases *bases)
+{
+	const void *found = __real__Unwind_Find_FDE(pc, bases);
+
+	if (found)
+		return found;
+	*bases = (struct bases){.function = pc};
+	return &outermost.bytes;
 }
 
 /*

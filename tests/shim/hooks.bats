@@ -56,6 +56,11 @@ same() {
 	same fortified/streams
 }
 
+@test "hooks: connections made on stacks that end in nothing" {
+	same coroutines
+	same fortified/coroutines
+}
+
 @test "hooks: every way to read" {
 	same reading
 	same fortified/reading
