@@ -23,7 +23,7 @@
 #include <lastack/table.h>
 
 #define LA_REGION_MAGIC   0x314b434154534c01ull /* "\1LSTACK1" */
-#define LA_REGION_VERSION 1u
+#define LA_REGION_VERSION 2u
 
 enum {
 	LA_REGION_PROCESSES = 63, /* bit 63 of a holder mask means "someone that is not known" */
@@ -70,6 +70,15 @@ static inline uint16_t la_row_tag(uint64_t key)
 {
 	return (uint16_t)(key * 0x9e3779b97f4a7c15ull >> 48);
 }
+
+/*
+ * The call stack of an instant, beside it: id + 1 in the low 16 bits, 0: none; the row's tag above, as in its instants. Set by one
+ * compare-and-swap from {tag, 0} too: walking the stack takes long enough for the row, or the record, to be given to another connection.
+ */
+typedef _Atomic uint32_t la_stack_word;
+#define LA_STACK_ID(word)      ((word)&0xffffu)
+#define LA_STACK_TAG(word)     ((uint16_t)((word) >> 16))
+#define LA_STACK_MAKE(tag, id) ((uint32_t)(uint16_t)(tag) << 16 | (id))
 
 enum la_section_id {
 	LA_REGION_S_PROCESSES,
@@ -159,7 +168,7 @@ struct la_thread_row {
 	_Atomic uint64_t
 		key; /* generation << 32 | connection index + 1; 0: free. A row of an ended generation is free too */
 	la_instant seen[LA_SEEN_COUNT];
-	_Atomic uint32_t stack[3]; /* stack id + 1 of: eof, shutdown, close */
+	la_stack_word stack[3]; /* of: eof, shutdown, close */
 	uint32_t reserved;
 	uint64_t reserved2[5];
 };
@@ -212,7 +221,7 @@ struct la_connection_record {
 	_Atomic uint64_t opened; /* an instant */
 	_Atomic uint32_t owner;  /* thread table index + 1 of the opener, who writes row `own` */
 	_Atomic uint32_t open_stack; /* stack id + 1; 0: none */
-	_Atomic uint32_t stack[3];   /* of the owner's row: eof, shutdown, close */
+	la_stack_word stack[3];      /* of the owner's row: eof, shutdown, close */
 	_Atomic uint32_t pid;        /* process that opened it, or used it last */
 	_Atomic int32_t fd;          /* its number there, -1 when closed */
 	_Atomic uint32_t tid;        /* thread that opened it */
@@ -260,6 +269,7 @@ struct la_module_record {
 	char path[212]; /* NUL-terminated; "" is the program itself until resolved by its writer */
 };
 
+static_assert(LA_REGION_STACKS < 1 << 16, "a stack word has 16 bits for the id");
 static_assert(sizeof(struct la_process_record) == 256, "layout");
 static_assert(sizeof(struct la_thread_row) == 128, "layout");
 static_assert(sizeof(struct la_thread_table) == 1024 + 64 * 128, "layout");

@@ -11,7 +11,7 @@
 struct la_reader_row {
 	uint64_t key;
 	uint64_t seen[LA_SEEN_COUNT];
-	uint32_t stack[3];
+	uint32_t stack[3]; /* words */
 };
 
 struct la_reader {

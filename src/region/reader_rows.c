@@ -84,15 +84,18 @@ static void join(
 	}
 }
 
-static void join_stacks(
-	const uint32_t stacks[3], uint32_t most, struct la_read_connection *connection)
+static void join_stack(uint32_t word, uint16_t tag, uint32_t most, uint32_t *stack)
 {
-	if (!connection->eof_stack && stacks[0] <= most)
-		connection->eof_stack = stacks[0];
-	if (!connection->shutdown_stack && stacks[1] <= most)
-		connection->shutdown_stack = stacks[1];
-	if (!connection->close_stack && stacks[2] <= most)
-		connection->close_stack = stacks[2];
+	if (!*stack && LA_STACK_TAG(word) == tag && LA_STACK_ID(word) <= most)
+		*stack = LA_STACK_ID(word);
+}
+
+static void join_stacks(
+	const uint32_t words[3], uint16_t tag, uint32_t most, struct la_read_connection *connection)
+{
+	join_stack(words[0], tag, most, &connection->eof_stack);
+	join_stack(words[1], tag, most, &connection->shutdown_stack);
+	join_stack(words[2], tag, most, &connection->close_stack);
 }
 
 static void join_rows(const struct la_reader *reader, struct la_read_connection *connection)
@@ -110,7 +113,7 @@ static void join_rows(const struct la_reader *reader, struct la_read_connection 
 	}
 	for (; low < reader->rows_count && reader->rows[low].key == key; low++) {
 		join(reader->rows[low].seen, la_row_tag(key), connection->seen_us);
-		join_stacks(reader->rows[low].stack, reader->stacks, connection);
+		join_stacks(reader->rows[low].stack, la_row_tag(key), reader->stacks, connection);
 	}
 }
 
@@ -168,7 +171,8 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	join((const uint64_t *)record->own, (uint16_t)connection->generation, connection->seen_us);
 	join((const uint64_t *)record->folded, (uint16_t)connection->generation,
 		connection->seen_us);
-	join_stacks((const uint32_t *)record->stack, reader->stacks, connection);
+	join_stacks((const uint32_t *)record->stack, (uint16_t)connection->generation,
+		reader->stacks, connection);
 	connection->facts = facts_of(connection->seen_us);
 	connection->open_stack = within(record->open_stack, reader->stacks);
 	connection->pid = record->pid <= 0x7fffffff ? record->pid : 0;

@@ -172,7 +172,8 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 			&record->folded[s], LA_INSTANT_MAKE(generation, 0), memory_order_relaxed);
 	}
 	for (s = 0; s < 3; s++)
-		atomic_store_explicit(&record->stack[s], 0, memory_order_relaxed);
+		atomic_store_explicit(
+			&record->stack[s], LA_STACK_MAKE(generation, 0), memory_order_relaxed);
 	/* Asked for now: the kernel gives out the name on demand, and the close is too late. */
 	la_kernel_cookie(fd, &cookie);
 	atomic_store_explicit(&record->cookie, cookie, memory_order_relaxed);

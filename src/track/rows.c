@@ -195,7 +195,8 @@ static struct la_thread_row *take_row(
 				atomic_store_explicit(&row->seen[s],
 					LA_INSTANT_MAKE(la_row_tag(key), 0), memory_order_relaxed);
 			for (s = 0; s < 3; s++)
-				atomic_store_explicit(&row->stack[s], 0, memory_order_relaxed);
+				atomic_store_explicit(&row->stack[s],
+					LA_STACK_MAKE(la_row_tag(key), 0), memory_order_relaxed);
 			atomic_store_explicit(&row->key, key, memory_order_release);
 			return row;
 		}
@@ -211,6 +212,15 @@ static int stack_place(enum la_seen seen)
 					  : -1;
 }
 
+/* By the time it has been walked, the row may be another connection's. */
+static void keep_stack(la_stack_word *at, uint16_t tag)
+{
+	uint32_t none = LA_STACK_MAKE(tag, 0);
+
+	atomic_compare_exchange_strong_explicit(at, &none, LA_STACK_MAKE(tag, la_stack_here()),
+		memory_order_relaxed, memory_order_relaxed);
+}
+
 void la_track_saw(uint64_t slot, enum la_seen seen)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
@@ -219,7 +229,7 @@ void la_track_saw(uint64_t slot, enum la_seen seen)
 	struct la_thread_table *table;
 	struct la_thread_row *mine = NULL;
 	la_instant *row = NULL;
-	_Atomic uint32_t *stacks = NULL;
+	la_stack_word *stacks = NULL;
 	int place = stack_place(seen);
 	uint16_t tag = 0;
 	uint64_t at;
@@ -250,8 +260,7 @@ void la_track_saw(uint64_t slot, enum la_seen seen)
 			return;
 		if (la_instant_join(&row[seen], tag, la_now_us())) {
 			if (place >= 0)
-				atomic_store_explicit(
-					&stacks[place], la_stack_here(), memory_order_relaxed);
+				keep_stack(&stacks[place], tag);
 			return;
 		}
 	}

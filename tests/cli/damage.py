@@ -45,7 +45,7 @@ def endless_strings(data):
 
 
 def other_version(data):
-    struct.pack_into("=I", data, 8, 2)
+    struct.pack_into("=I", data, 8, 0x7fffffff)
 
 
 def noise(data, seed):

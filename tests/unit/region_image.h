@@ -87,6 +87,14 @@ static inline void image_row(struct image *image, int thread, int row, int at, u
 	to->seen[seen] = LA_INSTANT_MAKE(la_row_tag(to->key), us);
 }
 
+/* Of the EOF in that row. */
+static inline void image_row_stack(struct image *image, int thread, int row, uint32_t id)
+{
+	struct la_thread_row *to = &image->threads[thread].rows[row];
+
+	to->stack[0] = LA_STACK_MAKE(la_row_tag(to->key), id);
+}
+
 static inline void image_stacks(struct image *image)
 {
 	for (uint32_t i = 0; i < 2; i++) {

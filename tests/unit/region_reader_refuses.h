@@ -27,7 +27,7 @@ static void references_beyond_a_table_become_none(void **state)
 {
 	(void)state;
 	image.connections[0].open_stack = 3;
-	image.connections[0].stack[0] = 3;
+	image.connections[0].stack[0] = LA_STACK_MAKE(GENERATION, 3);
 	image.connections[0].role = 200;
 	image.connections[0].ending = 200;
 	image.connections[0].next_action = 200;

@@ -128,7 +128,7 @@ static void rows_of_several_threads_are_joined_to_their_minimum(void **state)
 	image_row(&image, 0, 0, 0, GENERATION, LA_SEEN_EOF, 3000000);
 	image_row(&image, 1, 9, 0, GENERATION, LA_SEEN_EOF, 2000000);
 	image_row(&image, 1, 17, 3, GENERATION, LA_SEEN_EOF, 1500000); /* another connection's */
-	image.threads[1].rows[9].stack[0] = 2;
+	image_row_stack(&image, 1, 9, 2);
 	image.connections[0].own[LA_SEEN_EOF] = LA_INSTANT_MAKE(GENERATION, 4000000);
 	image.connections[0].folded[LA_SEEN_SHUTDOWN] = LA_INSTANT_MAKE(GENERATION, 5000000);
 	assert_int_equal(read_image(), 0);
@@ -141,6 +141,23 @@ static void rows_of_several_threads_are_joined_to_their_minimum(void **state)
 	assert_int_equal(connection->eof_stack, 2);
 	assert_int_equal(copy.connections[1].facts, 0);
 	assert_int_equal(copy.connections[2].seen_us[LA_SEEN_EOF], 1500000);
+}
+
+/* Left by a thread that walked its stack while the record, or the row, was given to this connection. */
+static void a_stack_of_another_connection_is_not_shown(void **state)
+{
+	(void)state;
+	image_row(&image, 0, 0, 0, GENERATION, LA_SEEN_SHUTDOWN, 3000000);
+	image.threads[0].rows[0].stack[1] =
+		LA_STACK_MAKE(la_row_tag(image.threads[0].rows[0].key) + 1, 1);
+	image.connections[0].own[LA_SEEN_EOF] = LA_INSTANT_MAKE(GENERATION, 4000000);
+	image.connections[0].stack[0] = LA_STACK_MAKE(GENERATION - 1, 1);
+	image.connections[1].own[LA_SEEN_EOF] = LA_INSTANT_MAKE(GENERATION, 4000000);
+	image.connections[1].stack[0] = LA_STACK_MAKE(GENERATION, 1);
+	assert_int_equal(read_image(), 0);
+	assert_int_equal(copy.connections[0].eof_stack, 0);
+	assert_int_equal(copy.connections[0].shutdown_stack, 0);
+	assert_int_equal(copy.connections[1].eof_stack, 1);
 }
 
 static void a_row_and_an_instant_of_an_older_generation_are_ignored(void **state)
@@ -287,6 +304,7 @@ int main(void)
 		T(everything_that_was_written_is_read_back),
 		T(stacks_modules_counters_and_policy_are_read_back),
 		T(rows_of_several_threads_are_joined_to_their_minimum),
+		T(a_stack_of_another_connection_is_not_shown),
 		T(a_row_and_an_instant_of_an_older_generation_are_ignored),
 		T(a_region_of_another_boot_has_no_living_process),
 		T(a_pid_that_was_given_to_someone_else_is_not_alive),
