@@ -177,3 +177,4 @@ LA_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream)
 }
 
 LA_EXPORT int __close(int fd) __attribute__((alias("close")));
+LA_EXPORT int _IO_fclose(FILE *stream) __attribute__((alias("fclose")));

@@ -137,3 +137,6 @@ LA_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen
 		la_option_set(fd, level, name, value, length);
 	return result;
 }
+
+LA_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t length)
+	__attribute__((alias("connect")));

@@ -131,3 +131,9 @@ LA_EXPORT int prctl(int option, ...)
 	}
 	return la_real.prctl(option, a, b, c, d);
 }
+
+LA_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));
+LA_EXPORT int __clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)
+	__attribute__((alias("clone"), nothrow, leaf));
+LA_EXPORT FILE *_IO_popen(const char *command, const char *type)
+	__attribute__((alias("popen"), malloc));

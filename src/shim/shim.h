@@ -48,11 +48,16 @@ void la_real_bind(void);
 #undef LIBC
 #undef LIBC_VOID
 #undef VARIADIC
+int __clone(int (*entry)(void *), void *stack, int flags, void *argument, ...);
 int __close(int fd);
+int __connect(int fd, const struct sockaddr *address, socklen_t length);
 int __dup2(int from, int to);
 int __fcntl(int fd, int command, ...);
+pid_t __fork(void);
 ssize_t __read(int fd, void *buffer, size_t bytes);
 ssize_t __recv(int fd, void *buffer, size_t bytes, int flags);
+int _IO_fclose(FILE *stream);
+FILE *_IO_popen(const char *command, const char *type);
 
 /* False: forward everything (LASTACK_DISABLE, AT_SECURE, before the constructor). Then no slot is ever set either. */
 extern bool la_on;

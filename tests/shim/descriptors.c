@@ -100,6 +100,7 @@ static void dup3s(void)
 
 static void fcntls(void)
 {
+	char line[16];
 	int ends[2];
 
 	connection(ends);
@@ -119,11 +120,20 @@ static void fcntls(void)
 	SAY(syscall(SYS_fcntl, ends[1], F_DUPFD_CLOEXEC, 62));
 	SAY(syscall(SYS_fcntl, 62, F_SETFD, 0));
 	SAY(syscall(SYS_fcntl, 62, F_GETFD));
+	SAY(fcntl64(ends[1], F_DUPFD, 63));
+	SAY(fcntl64(63, F_SETFD, FD_CLOEXEC));
+	SAY(fcntl64(63, F_GETFD));
+	SAY(fcntl64(-1, F_GETFL));
 	SAY(close(ends[1]));
 	SAY(close(60));
 	SAY(close(61));
 	SAY(is_open(ends[0]));
+	NEEDED(write(ends[0], "unread", 6) == 6);
+	wait_for(62, POLLIN);
 	SAY(close(62));
+	SAY(is_open(ends[0]));
+	SAY(read(63, line, sizeof(line)));
+	SAY(close(63));
 	SAY(peer_reads(ends[0]));
 	SAY(close(ends[0]));
 }

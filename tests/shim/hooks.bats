@@ -11,6 +11,8 @@ setup() {
 	PROGRAMS=$BUILD/tests/shim
 	WORK=$BATS_TEST_TMPDIR
 	printf '[close]\naction = graceful\nlinger = always\n' >"$WORK/always.policy"
+	# shellcheck source=tests/shim/calls.bash
+	source "$TOP/tests/shim/calls.bash"
 }
 
 # preloaded POLICY COMMAND...
@@ -18,6 +20,11 @@ preloaded() {
 	local policy=$1
 	shift
 	env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none LASTACK_POLICY="$policy" LD_PRELOAD="$LIBRARY" "$@"
+}
+
+fail_with() {
+	echo "$*"
+	return 1
 }
 
 # transcript FILE COMMAND...: what it says, and how it ends.
@@ -89,7 +96,7 @@ same() {
 	[ "$(grep -c 'cancelled 1, cleaned up 1' "$WORK/plain")" -eq 6 ]
 }
 
-@test "hooks: fork, vfork and exec, posix_spawn, system, popen, SIGPIPE, prctl" {
+@test "hooks: fork, vfork, _Fork and clone, all forms of exec, posix_spawn, system, popen, SIGPIPE, prctl" {
 	same processes observe graceful-close "$WORK/always.policy"
 	same fortified/processes observe "$WORK/always.policy"
 }
@@ -99,23 +106,44 @@ same() {
 	same fortified/namespaces observe "$WORK/always.policy"
 }
 
+@test "hooks: other names of the same functions: __close, __connect, _IO_fclose" {
+	same aliases
+	same fortified/aliases
+}
+
+@test "hooks: setuid and all other changes of credentials, in every thread, with connections open" {
+	same credentials
+	same fortified/credentials
+	grep -q 'uid 65534 65534 65534' "$WORK/plain" || [ "$(id -u)" -ne 0 ]
+}
+
+# undefined_in PROGRAM...: the functions that programs call, not by syscall(2), not by another function of the C library.
+undefined_in() {
+	local program
+	for program in "$@"; do
+		nm -D --undefined-only "$program"
+	done | sed -n -E 's/^ +[Uw] ([A-Za-z0-9_]+).*/\1/p' | sort -u
+}
+
+@test "hooks: every function of calls.def is called by one of these programs itself" {
+	! readelf -p .comment "$PROGRAMS/fortified/reading" | grep -q clang || skip "clang checks at compile time only"
+	undefined_in $(find "$PROGRAMS" -maxdepth 2 -type f -executable ! -name '*.so') >"$WORK/direct"
+	[ "$(wc -l <"$WORK/direct")" -gt 80 ]
+	names_of_calls | sort >"$WORK/wanted"
+	run comm -23 "$WORK/wanted" "$WORK/direct"
+	[ -z "$output" ] || fail_with "in no program of tests/shim: $output"
+}
+
 @test "hooks: the library is really there in these tests" {
 	preloaded graceful-close grep -q -F "$LIBRARY" /proc/self/maps
 	run preloaded no-such-policy "$PROGRAMS/opening"
 	[[ $output == lastack:* ]]
 }
 
-names_of_calls() {
-	sed -n -E 's/^(CALL|LIBC|VARIADIC)\([^,]*, ([A-Za-z0-9_]+),.*/\2/p; s/^(LIBC_VOID|FORM)\(([A-Za-z0-9_]+)[,)].*/\2/p' "$TOP/src/shim/calls.def"
-}
-
 @test "hooks: exported is what export.map and calls.def name, and nothing else" {
 	nm -D --defined-only "$LIBRARY" | awk '{ print $3 }' | sort >"$WORK/exported"
 	sed -n -E 's/^[[:space:]]+([A-Za-z0-9_]+);$/\1/p' "$TOP/src/shim/export.map" | sort >"$WORK/mapped"
-	{
-		names_of_calls
-		printf '%s\n' __close __dup2 __fcntl __read __recv
-	} | sort >"$WORK/called"
+	names_of_calls | sort >"$WORK/called"
 	[ "$(wc -l <"$WORK/exported")" -gt 40 ]
 	diff "$WORK/mapped" "$WORK/exported"
 	diff "$WORK/called" "$WORK/exported"

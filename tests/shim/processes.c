@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that inherit connections: fork, vfork and exec, posix_spawn, system, popen. A child that says something after its parent has
+ * Processes that inherit connections: fork, vfork and exec, _Fork, clone, posix_spawn, system, popen. A child that says something after its parent has
  * closed must be heard. Then SIGPIPE, and prctl.
  */
+#include <sched.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 
@@ -12,7 +14,8 @@
 extern char **environ;
 
 /* A program that writes to descriptor 9 after a moment; it inherits the number. */
-#define ANSWER "sleep 0.1; echo answer >&9; echo $?"
+#define ANSWER "sleep 0.05; echo ${WORD-answer} >&9; echo $?"
+static char *const told[] = {"WORD=told", "PATH=/usr/bin:/bin", NULL};
 static char *const answering[] = {"sh", "-c", ANSWER, NULL};
 
 static int ended(pid_t pid)
@@ -48,7 +51,7 @@ static void forks(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		usleep(100000);
+		usleep(50000);
 		_exit(write(9, "answer\n", 7) != 7);
 	}
 	parent_closes(peer);
@@ -87,30 +90,68 @@ static void vforks(void)
 /* Each function of the family, in a child. */
 static void execs(int way)
 {
-	int peer = inherited_connection();
-	pid_t pid;
-
-	/* Closed by the exec, and after all not: the parent must know. */
-	if (way == 4) {
-		SAY(ioctl(9, FIOCLEX));
-		SAY(fcntl(9, F_GETFD));
-		SAY(ioctl(9, FIONCLEX));
-		SAY(fcntl(9, F_GETFD));
-	} else if (way == 5) {
-		SAY(fcntl(9, F_SETFD, FD_CLOEXEC));
-		SAY(syscall(SYS_ioctl, 9, FIONCLEX, 0));
-	}
-	pid = vfork();
+	int peer = inherited_connection(), shell = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	pid_t pid = vfork();
 
 	if (pid == 0) {
 		switch (way) {
 		case 0: execv("/bin/sh", answering); break;
 		case 1: execvp("sh", answering); break;
 		case 2: execvpe("sh", answering, environ); break;
-		default: execl("/bin/sh", "sh", "-c", ANSWER, NULL); break;
+		case 3: execl("/bin/sh", "sh", "-c", ANSWER, NULL); break;
+		case 4: execlp("sh", "sh", "-c", ANSWER, NULL); break;
+		case 5: execle("/bin/sh", "sh", "-c", ANSWER, NULL, told); break;
+		case 6: fexecve(shell, answering, environ); break;
+		default: execveat(shell, "", answering, environ, AT_EMPTY_PATH); break;
 		}
 		_exit(127);
 	}
+	parent_closes(peer);
+	SAY(ended(pid));
+	NEEDED(close(shell) == 0);
+}
+
+/* Not to be closed by the exec after all, and the parent must know. */
+static void inheritable_after_all(bool by_syscall)
+{
+	int peer = inherited_connection();
+	pid_t pid;
+
+	SAY(ioctl(9, FIOCLEX));
+	SAY(fcntl(9, F_GETFD));
+	SAY(by_syscall ? syscall(SYS_ioctl, 9, FIONCLEX, 0) : ioctl(9, FIONCLEX));
+	SAY(fcntl(9, F_GETFD));
+	pid = vfork();
+	if (pid == 0) {
+		execv("/bin/sh", answering);
+		_exit(127);
+	}
+	parent_closes(peer);
+	SAY(ended(pid));
+}
+
+/* What waits unread when the parent closes is the child's to read, and to answer. */
+static int reads_and_answers(void *nothing)
+{
+	char bytes[8];
+
+	(void)nothing;
+	usleep(50000);
+	return read(9, bytes, sizeof(bytes)) != 8 || write(9, "from the child", 14) != 14;
+}
+
+/* Children that no fork handler sees. */
+static void uncounted(bool by_clone)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int peer = inherited_connection();
+	pid_t pid;
+
+	NEEDED(write(peer, "question", 8) == 8);
+	wait_for(9, POLLIN);
+	pid = by_clone ? clone(reads_and_answers, stack + sizeof(stack), SIGCHLD, NULL) : _Fork();
+	if (pid == 0)
+		_exit(reads_and_answers(NULL));
 	parent_closes(peer);
 	SAY(ended(pid));
 }
@@ -203,8 +244,12 @@ int main(void)
 	begin();
 	forks();
 	vforks();
-	for (way = 0; way < 6; way++)
+	for (way = 0; way < 8; way++)
 		execs(way);
+	inheritable_after_all(false);
+	inheritable_after_all(true);
+	uncounted(false);
+	uncounted(true);
 	spawns();
 	shells();
 	sigpipe();
