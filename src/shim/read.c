@@ -63,6 +63,26 @@ LA_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	return result;
 }
 
+/* At offset -1 it is a readv; at any other a socket refuses. */
+LA_EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+	uint64_t slot = la_slot_load(fd);
+	ssize_t result = la_real.preadv2(fd, parts, count, offset, flags);
+
+	TELL(fd, slot, result, result == 0 && offset == -1 ? total(parts, (size_t)count) : 0);
+	return result;
+}
+
+LA_EXPORT ssize_t preadv64v2(
+	int fd, const struct iovec *parts, int count, off64_t offset, int flags)
+{
+	uint64_t slot = la_slot_load(fd);
+	ssize_t result = la_real.preadv64v2(fd, parts, count, offset, flags);
+
+	TELL(fd, slot, result, result == 0 && offset == -1 ? total(parts, (size_t)count) : 0);
+	return result;
+}
+
 LA_EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
 {
 	uint64_t slot = la_slot_load(fd);

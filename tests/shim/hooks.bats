@@ -91,6 +91,10 @@ same() {
 	same fortified/opening
 }
 
+@test "hooks: what is not interposed because the kernel refuses it on a socket, it refuses" {
+	same refused
+}
+
 @test "hooks: threads that block in a call can be cancelled" {
 	same cancelling
 	[ "$(grep -c 'cancelled 1, cleaned up 1' "$WORK/plain")" -eq 6 ]
@@ -127,7 +131,8 @@ undefined_in() {
 
 @test "hooks: every function of calls.def is called by one of these programs itself" {
 	! readelf -p .comment "$PROGRAMS/fortified/reading" | grep -q clang || skip "clang checks at compile time only"
-	undefined_in $(find "$PROGRAMS" -maxdepth 2 -type f -executable ! -name '*.so') >"$WORK/direct"
+	mapfile -t programs < <(find "$PROGRAMS" -maxdepth 2 -type f -executable ! -name '*.so')
+	undefined_in "${programs[@]}" >"$WORK/direct"
 	[ "$(wc -l <"$WORK/direct")" -gt 80 ]
 	names_of_calls | sort >"$WORK/wanted"
 	run comm -23 "$WORK/wanted" "$WORK/direct"

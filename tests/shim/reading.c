@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every way to read: data, no bytes, the end, nothing yet, a reset, no socket. Fortified, read and recv are the _chk forms. */
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
@@ -33,6 +34,13 @@ static long by_parts(int fd, size_t length)
 	return readv(fd, parts, 2);
 }
 
+static long by_offset(int fd, size_t length, off_t offset, bool large)
+{
+	struct iovec part = {.iov_base = buffer, .iov_len = length};
+
+	return large ? preadv64v2(fd, &part, 1, offset, 0) : preadv2(fd, &part, 1, offset, 0);
+}
+
 static void each(int fd, size_t length, int flags)
 {
 	struct sockaddr_in from;
@@ -40,6 +48,9 @@ static void each(int fd, size_t length, int flags)
 
 	SAY(read(fd, buffer, length));
 	SAY(by_parts(fd, length));
+	SAY(by_offset(fd, length, -1, false));
+	SAY(by_offset(fd, length, -1, true));
+	SAY(by_offset(fd, length, 0, false));
 	SAY(recv(fd, buffer, length, flags));
 	SAY(recvfrom(fd, buffer, length, flags, NULL, NULL));
 	SAY(recvfrom(fd, buffer, length, flags, (struct sockaddr *)&from, &room));
@@ -55,9 +66,9 @@ static void connections(void)
 	int ends[2], i;
 
 	connection(ends);
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < 24; i++)
 		NEEDED(write(ends[0], "0123456789abcdef", 16) == 16);
-	while (ioctl(ends[1], FIONREAD, &i) == 0 && i < 20 * 16)
+	while (ioctl(ends[1], FIONREAD, &i) == 0 && i < 24 * 16)
 		usleep(1000);
 	each(ends[1], full, 0);
 	each(ends[1], nothing, 0);
