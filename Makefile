@@ -60,7 +60,7 @@ HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers
+.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -154,6 +154,9 @@ check-unit: $(UNIT_BIN) ## only the unit tests
 minute: ## nginx under wrk for a minute, with and without lastack: errors, leftovers, throughput ratio
 	$(Q)$(MAKE) all
 	$(Q)BUILD=$(BUILD) tests/bench/nginx_minute.sh
+
+imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
+	$(Q)tests/imports.sh
 
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) BUILD=build-asan OPTIMIZE=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check-unit
