@@ -55,7 +55,8 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
 FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
-HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%)
+HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%) \
+              $(BUILD)/tests/shim/witness.so
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -112,6 +113,12 @@ $(BUILD)/tests/shim/fortified/%: tests/shim/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -D_FORTIFY_SOURCE=2 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
+# Notes which hooks a real program reaches.
+$(BUILD)/tests/shim/witness.so: tests/shim/witness/witness.c src/shim/calls.def
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O1 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 # What a fuzz target needs of ours; in place of libFuzzer, a main() that gives each kept input once. The region's target is the command
 # itself, but for what asks the machine: the kernel's sockets, /proc, the child that symbolizes.

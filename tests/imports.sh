@@ -25,7 +25,7 @@ universe=(
 (IFS='|' && echo "${universe[*]}") >"$work/universe"
 
 c_library=${C_LIBRARY:-$(ldconfig -p | sed -n 's/.*libc\.so\.6 (.*x86-64.*) => //p' | head -n 1)}
-python3 tests/elf_imports.py exports "$c_library" >"$work/versions"
+/usr/bin/python3 tests/elf_imports.py exports "$c_library" >"$work/versions"
 cut -d ' ' -f 1 "$work/versions" | sort -u >"$work/exports"
 grep -E -f "$work/universe" "$work/exports" >"$work/asked"
 TOP=$PWD
@@ -54,15 +54,15 @@ wrong "stands twice" < <(comm -23 <(sort "$work/twice" | uniq -d) <(comm -12 "$w
 wrong "no reason given" < <(sed -n -E '/^[A-Za-z0-9_ ]+: ./!p' "$work/lines")
 
 if [ "${1:-}" != -q ]; then
-	python3 tests/elf_imports.py imports "${folders[@]}" >"$work/imports"
+	/usr/bin/python3 tests/elf_imports.py imports "${folders[@]}" >"$work/imports"
 	files=$(sed -n 's/^= \([0-9]*\) files$/\1/p' "$work/imports")
 	[ "$files" -gt 100 ] || { echo "only $files files import anything: the scan is broken" && bad=$((bad + 1)); }
-	awk -v OFS='\t' '
+	awk '
 		FILENAME ~ /imports$/ { count[$1] += $3 }
-		FILENAME ~ /hooked$/ { print count[$1] + 0, $1, "interposed" }
+		FILENAME ~ /hooked$/ { printf "%4d  %-40s  interposed\n", count[$1], $1 }
 		FILENAME ~ /lines$/ { split($0, part, ": "); n = split(part[1], names, " "); sub(/^[^:]*: /, "")
-			for (i = 1; i <= n; i++) print count[names[i]] + 0, names[i], $0 }
-	' "$work/imports" "$work/hooked" "$work/lines" | sort -t "$(printf '\t')" -k 1,1nr -k 2,2 | column -t -s "$(printf '\t')"
+			for (i = 1; i <= n; i++) printf "%4d  %-40s  %s\n", count[names[i]], names[i], $0 }
+	' "$work/imports" "$work/hooked" "$work/lines" | sort -k 1,1nr -k 2,2
 	echo "$files files import from the C library"
 fi
 if [ "$bad" -gt 0 ]; then
