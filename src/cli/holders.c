@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "holders.h"
@@ -26,9 +27,13 @@ static int read_link(int folder, const char *name, uint32_t *inode)
 
 int la_holders_inode(uint32_t pid, int32_t fd, uint32_t *inode)
 {
-	char path[64];
+	char path[64], protocol[16] = "TCP";
 
 	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, fd);
+	/* "TCP", "TCPv6"; also assumed where that may not be asked. */
+	if (getxattr(path, "system.sockprotoname", protocol, sizeof(protocol)) > 0 &&
+		strncmp(protocol, "TCP", 3) != 0)
+		return -ENOTSOCK;
 	return read_link(AT_FDCWD, path, inode);
 }
 

@@ -20,7 +20,7 @@ struct la_holders {
 int la_holders_add(struct la_holders *holders, uint32_t pid);
 /* All sockets of all processes that may be looked into; sorted. */
 void la_holders_add_all(struct la_holders *holders);
-/* The socket that a number of a process names: 0 or -errno (-ENOTSOCK). */
+/* The TCP socket that a number of a process names: 0 or -errno (-ENOTSOCK: none, or of another protocol). */
 int la_holders_inode(uint32_t pid, int32_t fd, uint32_t *inode);
 void la_holders_sort(struct la_holders *holders);
 /* The first holder of an inode and how many follow it; NULL when there is none. */
