@@ -436,11 +436,14 @@ void la_track_closed(const struct la_release *release, int fd)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[release->index];
 	uint32_t flags = 0;
+	uint64_t cookie = 0;
 	bool reset;
 
 	if (record->role != LA_ROLE_LISTENER) {
-		/* A connection that the peer has reset already sends nothing. */
-		if (la_kernel_unread(fd) > 0 && la_kernel_state(fd) != TCP_CLOSE)
+		/* One that the peer has reset already sends nothing. The number may be something else's by now, after an unseen close. */
+		if (la_kernel_unread(fd) > 0 && la_kernel_state(fd) != TCP_CLOSE &&
+			la_kernel_cookie(fd, &cookie) == 0 &&
+			cookie == atomic_load_explicit(&record->cookie, memory_order_relaxed))
 			flags |= LA_CONNECTION_UNREAD_AT_CLOSE;
 		reset = flags ||
 			(LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_LINGER_RESET);
