@@ -238,13 +238,17 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 
 	if (!record || record->role == LA_ROLE_LISTENER || watch->turn == this_turn)
 		return;
-	watch->turn = this_turn;
 	state = la_kernel_state(fd);
 	if (state < 0)
 		return;
 	if (state != TCP_ESTABLISHED || (uint32_t)state != watch->state ||
-		watch->generation != generation)
+		watch->generation != generation) {
+		/* The number may belong to someone else by now. */
+		if (la_kernel_cookie(fd, &cookie) < 0 || cookie != atomic_load(&record->cookie))
+			return;
+		watch->turn = this_turn; /* once, though it may have several numbers */
 		learn(record, index, generation, state, now_ns);
+	}
 	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
 	if (watch->generation != generation || watch->state != (uint32_t)state) {
 		atomic_store(&record->steps_done, 0);
@@ -256,9 +260,6 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		watch->state = (uint32_t)state;
 		return;
 	}
-	/* The number may belong to someone else by now. */
-	if (la_kernel_cookie(fd, &cookie) < 0 || cookie != atomic_load(&record->cookie))
-		return;
 	follow(watch, fd, index, generation, state, now_ns);
 	la_track_facts(index, since);
 	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
