@@ -31,7 +31,8 @@ enum la_slot_flag {
 		1u
 		<< 4, /* SO_LINGER set before there was a connection; accepted sockets inherit it */
 	LA_SLOT_LINGER_TIMED = 1u << 5,
-	LA_SLOT_OTHER = 1u << 6, /* looked at once: no TCP socket (a listener of another family) */
+	LA_SLOT_OTHER = 1u << 6,  /* looked at once: no TCP socket (a listener of another family) */
+	LA_SLOT_SHARED = 1u << 7, /* without connection yet, and someone else may hold it already */
 };
 #define LA_SLOT_MAKE(index, flags, gen)                                        \
 	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | \
@@ -145,9 +146,9 @@ void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
 void la_track_received(int fd);
 /* SO_LINGER was set. */
 void la_track_linger(int fd, bool on, int seconds);
-/* +1 before, -1 after a call that may give descriptors away: no release is `last` meanwhile. */
+/* +1 before, -1 after a call that may give descriptors away: no release is `last` meanwhile. A fork's child begins with 0. */
 void la_track_giving(int change);
-/* Someone that we do not follow may hold it from now on (SCM_RIGHTS). */
+/* Someone that we do not follow may hold it from now on (SCM_RIGHTS), whether it has a connection already or will get one. */
 void la_track_share(int fd);
 
 /* ---- what the application did and was told (told.c) ---------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include <lastack/sys.h>
 
@@ -27,15 +28,19 @@ LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
 
 /*
  * Between the real call and the count of its result another thread may close the number it came from: not for the last time, though
- * the count still says so.
+ * the count still says so. Before there is a connection there is no count.
  */
-static void begin(uint64_t slot)
+void la_copying(int fd, uint64_t slot)
 {
+	if (slot)
+		lent(fd);
 	if (LA_SLOT_TRACKED(slot))
 		la_track_giving(1);
+	else if (slot)
+		la_track_share(fd);
 }
 
-static void end(uint64_t slot)
+void la_copied(uint64_t slot)
 {
 	if (LA_SLOT_TRACKED(slot))
 		la_track_giving(-1);
@@ -46,14 +51,22 @@ LA_EXPORT int dup(int fd)
 	uint64_t slot = la_slot_load(fd);
 	int to;
 
-	if (slot)
-		lent(fd);
-	begin(slot);
+	la_copying(fd, slot);
 	to = la_real.dup(fd);
 	if (to >= 0 && (slot || la_slot_load(to)))
 		la_duplicated(slot, to, false);
-	end(slot);
+	la_copied(slot);
 	return to;
+}
+
+/* What the kernel refuses must not cost the target its connection; `to` may have been opened under a higher limit. */
+static bool will_replace(int from, int to)
+{
+	struct rlimit limit = {0, 0};
+
+	return la_sys(SYS_fcntl, from, F_GETFD) >= 0 &&
+	       la_sys(SYS_getrlimit, RLIMIT_NOFILE, &limit) == 0 &&
+	       (unsigned int)to < limit.rlim_cur;
 }
 
 /* `from` and `to` differ. */
@@ -63,7 +76,6 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 	struct la_closing closing = {.place = -1};
 	int result;
 
-	/* Flags that the kernel refuses must not cost the target its connection. */
 	if ((!slot && !target) || (flags & ~O_CLOEXEC) || !la_here()) {
 		if (slot)
 			lent(from);
@@ -75,14 +87,14 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 	}
 	if (LA_SLOT_IS_OWN(target))
 		la_enforce_give_way(to);
-	else if (target && la_sys(SYS_fcntl, from, F_GETFD) >= 0)
+	else if (target && will_replace(from, to))
 		closing = la_close_begin(to);
-	begin(slot);
+	la_copying(from, slot);
 	result = real(from, to, flags);
 	la_close_done(closing);
 	if (result >= 0)
 		la_duplicated(slot, to, flags & O_CLOEXEC);
-	end(slot);
+	la_copied(slot);
 	return result;
 }
 
@@ -142,13 +154,11 @@ static int control(int fd, int command, void *argument, int (*real)(int fd, int 
 	int result;
 
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-		if (slot)
-			lent(fd);
-		begin(slot);
+		la_copying(fd, slot);
 		result = real(fd, command, argument);
 		if (result >= 0 && (slot || la_slot_load(result)))
 			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
-		end(slot);
+		la_copied(slot);
 		return result;
 	}
 	result = real(fd, command, argument);

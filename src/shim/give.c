@@ -10,7 +10,9 @@ void la_gave(const struct msghdr *message)
 {
 	struct cmsghdr *control;
 
-	if (!message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) || !la_here())
+	/* Asked of the message, not of the number: a connection may have had that before, and left it unseen. */
+	if (!la_on || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) ||
+		!la_here())
 		return;
 	for (control = CMSG_FIRSTHDR(message); control;
 		control = CMSG_NXTHDR((struct msghdr *)message, control)) {
@@ -31,9 +33,9 @@ void la_gave(const struct msghdr *message)
  * what another thread of ours closes, so no close is graceful meanwhile. A thread that is cancelled in the call leaves it so, which
  * is safe; undoing it would need an unwinder in every process (libgcc_s).
  */
-bool la_begin_giving(bool may_give)
+bool la_begin_giving(int fd)
 {
-	bool guard = may_give && la_enforce_closes();
+	bool guard = la_on && !LA_SLOT_TRACKED(la_slot_load(fd)) && la_enforce_closes();
 
 	if (guard)
 		la_track_giving(1);
@@ -48,10 +50,10 @@ void la_end_giving(bool guard)
 
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on, guard = la_begin_giving(may_give);
+	bool guard = la_begin_giving(fd);
 	ssize_t result = la_real.sendmsg(fd, message, flags);
 
-	if (may_give && result >= 0)
+	if (result >= 0)
 		la_gave(message);
 	la_end_giving(guard);
 	return result;
@@ -59,10 +61,10 @@ LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	bool may_give = !la_slot_load(fd) && la_on, guard = la_begin_giving(may_give);
+	bool guard = la_begin_giving(fd);
 	int result = la_real.sendmmsg(fd, messages, count, flags), i;
 
-	for (i = 0; may_give && i < result; i++)
+	for (i = 0; i < result; i++)
 		la_gave(&messages[i].msg_hdr);
 	la_end_giving(guard);
 	return result;

@@ -131,7 +131,7 @@ LA_EXPORT ssize_t splice(
 	return result;
 }
 
-/* Descriptors that came along (SCM_RIGHTS, only on AF_UNIX, so never on a tracked socket). */
+/* Descriptors that came along (SCM_RIGHTS, only on AF_UNIX). */
 static void take_descriptors(struct msghdr *message)
 {
 	int saved = errno;
@@ -162,7 +162,7 @@ LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	ssize_t result = la_real.recvmsg(fd, message, flags);
 
 	TELL(fd, slot, result, result == 0 ? total(message->msg_iov, message->msg_iovlen) : 0);
-	if (result >= 0 && !slot)
+	if (result >= 0)
 		la_received(message);
 	return result;
 }
@@ -177,7 +177,7 @@ LA_EXPORT int recvmmsg(
 		la_read_ended(fd, slot, 0,
 			total(messages[result - 1].msg_hdr.msg_iov,
 				messages[result - 1].msg_hdr.msg_iovlen));
-	for (i = 0; !slot && i < result; i++)
+	for (i = 0; i < result; i++)
 		la_received(&messages[i].msg_hdr);
 	return result;
 }

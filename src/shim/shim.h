@@ -81,6 +81,9 @@ void la_close_done(struct la_closing closing);
 /* close(2) by `real`, for a number that has a slot. Sets errno on failure. */
 int la_close_known(int fd, int (*real)(int fd));
 int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to, int flags));
+/* Around a call that copies `fd`, which is `slot`; and when it gave `to`. */
+void la_copying(int fd, uint64_t slot);
+void la_copied(uint64_t slot);
 void la_duplicated(uint64_t slot, int to, bool cloexec);
 int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	int (*real)(unsigned int first, unsigned int last, int flags));
@@ -98,7 +101,7 @@ void la_descriptor_flags(int fd, long flags);
 void la_descriptor_control(int fd, unsigned long request);
 
 /* Messages that may carry descriptors. la_begin_giving() before the call, the others after it succeeded. */
-bool la_begin_giving(bool may_give);
+bool la_begin_giving(int fd);
 void la_end_giving(bool guard);
 void la_gave(const struct msghdr *message);
 void la_received(struct msghdr *message);

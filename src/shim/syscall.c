@@ -45,7 +45,7 @@ LA_EXPORT long syscall(long number, ...)
 	long a, b, c, d, e, f, result, i;
 	struct la_alone alone = {0};
 	uint64_t slot;
-	bool guard;
+	bool guard, copies;
 
 	va_start(arguments, number);
 	a = va_arg(arguments, long);
@@ -98,8 +98,11 @@ LA_EXPORT long syscall(long number, ...)
 	}
 
 	slot = la_slot_load((int)a);
-	guard = la_begin_giving(
-		(number == SYS_sendmsg || number == SYS_sendmmsg) && !slot && la_on);
+	copies = number == SYS_dup ||
+		 (number == SYS_fcntl && (b == F_DUPFD || b == F_DUPFD_CLOEXEC));
+	if (copies)
+		la_copying((int)a, slot);
+	guard = (number == SYS_sendmsg || number == SYS_sendmmsg) && la_begin_giving((int)a);
 	result = la_real.syscall(number, a, b, c, d, e, f);
 
 	switch (number) {
@@ -130,15 +133,15 @@ LA_EXPORT long syscall(long number, ...)
 			la_epoll_changed((int)a, (int)b, (int)c);
 		break;
 	case SYS_sendmsg:
-		if (result >= 0 && !slot && la_on)
+		if (result >= 0)
 			la_gave((const struct msghdr *)b);
 		break;
 	case SYS_sendmmsg:
-		for (i = 0; i < result && !slot && la_on; i++)
+		for (i = 0; i < result; i++)
 			la_gave(&((const struct mmsghdr *)b)[i].msg_hdr);
 		break;
 	case SYS_recvmsg:
-		if (result >= 0 && !slot)
+		if (result >= 0)
 			la_received((struct msghdr *)b);
 		break;
 	case SYS_shutdown:
@@ -146,14 +149,11 @@ LA_EXPORT long syscall(long number, ...)
 			la_half_closed((int)a, (int)b);
 		break;
 	case SYS_dup:
-		if (result >= 0 && (slot || la_slot_load((int)result)))
-			la_duplicated(slot, (int)result, false);
-		break;
 	case SYS_fcntl:
-		if (result >= 0 && (b == F_DUPFD || b == F_DUPFD_CLOEXEC) &&
-			(slot || la_slot_load((int)result)))
-			la_duplicated(slot, (int)result, b == F_DUPFD_CLOEXEC);
-		else if (result >= 0 && b == F_SETFD && slot)
+		if (copies && result >= 0 && (slot || la_slot_load((int)result)))
+			la_duplicated(
+				slot, (int)result, number == SYS_fcntl && b == F_DUPFD_CLOEXEC);
+		else if (number == SYS_fcntl && result >= 0 && b == F_SETFD && slot)
 			la_descriptor_flags((int)a, c);
 		break;
 	case SYS_ioctl:
@@ -169,6 +169,8 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	default: break;
 	}
+	if (copies)
+		la_copied(slot);
 	la_end_giving(guard);
 	return result;
 }

@@ -196,7 +196,9 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 	atomic_store_explicit(&record->next_us, 0, memory_order_relaxed);
 	atomic_store_explicit(&record->drained_bytes, 0, memory_order_relaxed);
 	atomic_store_explicit(&la_local_refs[index], 1, memory_order_relaxed);
-	atomic_store_explicit(&record->holders, la_track_my_bit(), memory_order_relaxed);
+	atomic_store_explicit(&record->holders,
+		la_track_my_bit() | (slot_flags & LA_SLOT_SHARED ? LA_HOLDER_UNKNOWN : 0),
+		memory_order_relaxed);
 	atomic_store_explicit(&record->word, LA_WORD_MAKE(generation, LA_PHASE_OPEN, flags),
 		memory_order_release);
 	publish(fd, LA_SLOT_MAKE(index, slot_flags, generation));
@@ -217,17 +219,21 @@ static uint32_t linger_flags(uint32_t slot_flags)
 
 void la_track_socket(int fd, uint32_t slot_flags)
 {
+	if (slot_flags && atomic_load_explicit(&la_forking, memory_order_seq_cst))
+		slot_flags |= LA_SLOT_SHARED;
 	publish_new(fd, (uint64_t)slot_flags << 32);
 }
 
-/* What is known of a socket that was not made before our eyes: inherited, received, or from an untracked time. */
+/*
+ * What is known of a socket that was not made before our eyes: inherited, received, or from an untracked time. Who else holds it is not.
+ */
 static uint64_t learn(int fd)
 {
 	uint64_t slot = la_slot_load(fd);
 
 	if (slot || la_kernel_is_tcp(fd) != 1)
 		return slot;
-	slot = (uint64_t)LA_SLOT_TCP << 32;
+	slot = (uint64_t)(LA_SLOT_TCP | LA_SLOT_SHARED) << 32;
 	publish(fd, slot);
 	return slot;
 }
@@ -297,11 +303,17 @@ void la_track_connected(int fd, bool in_progress)
 void la_track_disconnected(int fd)
 {
 	uint64_t slot = la_slot_load(fd);
+	uint32_t flags = LA_SLOT_FLAGS(slot) & ~(uint32_t)LA_SLOT_LISTENER;
 
 	if (!LA_SLOT_TRACKED(slot))
 		return;
+	/* The next connection is the same description: whoever holds it now will hold that, counted in this record. */
+	if (!la_track_is_sole(slot)) {
+		la_track_share(fd);
+		flags |= LA_SLOT_SHARED;
+	}
 	la_track_saw(slot, LA_SEEN_RESET);
-	publish(fd, (uint64_t)(LA_SLOT_FLAGS(slot) & ~LA_SLOT_LISTENER) << 32);
+	publish(fd, (uint64_t)flags << 32);
 }
 
 void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
@@ -312,7 +324,8 @@ void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
 	uint64_t flags = (LA_SLOT_FLAGS(slot) & keep) | slot_flags;
 
 	if (!record) {
-		publish(to, LA_SLOT_TRACKED(slot) || !slot ? 0 : flags << 32);
+		/* Two numbers of a socket that has no record yet to count them in. */
+		publish(to, LA_SLOT_TRACKED(slot) || !slot ? 0 : (flags | LA_SLOT_SHARED) << 32);
 		return;
 	}
 	atomic_fetch_add(&la_local_refs[LA_SLOT_INDEX(slot)], 1);
@@ -356,15 +369,27 @@ void la_track_linger(int fd, bool on, int seconds)
 
 void la_track_giving(int change)
 {
-	atomic_fetch_add(&giving, change);
+	int now = atomic_load(&giving);
+
+	/* Never below 0: in the child of a fork out of such a call (a signal handler's), the beginning is forgotten. */
+	while (now + change >= 0 && !atomic_compare_exchange_weak(&giving, &now, now + change))
+		;
+}
+
+void la_giving_forget(void)
+{
+	atomic_store(&giving, 0);
 }
 
 void la_track_share(int fd)
 {
-	struct la_connection_record *record = la_track_record(la_slot_load(fd), NULL);
+	uint64_t slot = la_slot_load(fd);
+	struct la_connection_record *record = la_track_record(slot, NULL);
 
 	if (record)
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
+	else if (LA_SLOT_FLAGS(slot) & LA_SLOT_TCP)
+		la_slot_change_flags(fd, slot, LA_SLOT_SHARED, 0);
 }
 
 /* Holders that died without a close: their bits come off, so that one crashed child does not make a connection shared. */

@@ -28,7 +28,7 @@ enum {
 struct la_track_settings la_settings;
 struct la_region *_Atomic la_track_region;
 _Atomic uint32_t la_forking;
-_Atomic uint16_t la_local_refs[LA_REGION_CONNECTIONS];
+_Atomic uint32_t la_local_refs[LA_REGION_CONNECTIONS];
 
 static struct la_region region_storage;
 static _Atomic int region_making; /* 0 nobody, 1 somebody, 2 given up */
@@ -167,11 +167,22 @@ static void hold_for(struct la_region *region, uint32_t child)
 			la_holders_add(&region->connections[i], 1ull << child);
 }
 
+/* Sockets without connection have no record to count holders in. */
+static void share_unconnected(void)
+{
+	int fd = -1;
+
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		if (!LA_SLOT_TRACKED(la_slot_load(fd)))
+			la_track_share(fd);
+}
+
 static void fork_prepare(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 
 	atomic_fetch_add_explicit(&la_forking, 1, memory_order_seq_cst);
+	share_unconnected();
 	forking_child = NO_PROCESS;
 	if (!region || atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
@@ -229,6 +240,7 @@ static void become(uint32_t process)
 	if (fork_page)
 		atomic_store(fork_page, pid);
 	atomic_store(&la_forking, 0);
+	la_giving_forget();
 	la_rows_forget_mine();
 	my_process = process;
 	if (!region) {
@@ -272,6 +284,7 @@ static void forked_unseen(void)
 	uint32_t i, high;
 
 	become(NO_PROCESS);
+	share_unconnected();
 	if (region) {
 		high = atomic_load(&region->header->connections_high);
 		for (i = 0; i < high; i++)
@@ -320,29 +333,28 @@ bool la_track_is_passive(void)
 	return atomic_load_explicit(&passive, memory_order_relaxed);
 }
 
-static void share_without(uint32_t flag)
+/* The kernel knows better than the slot: ioctl(FIONCLEX) is no hook. */
+static bool ends_with_exec(int fd, uint64_t slot)
 {
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-	int fd = -1;
-
-	if (!region)
-		return;
-	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0) {
-		uint64_t slot = la_slot_load(fd);
-
-		if (LA_SLOT_TRACKED(slot) && !(LA_SLOT_FLAGS(slot) & flag))
-			la_track_share(fd);
-	}
+	return (LA_SLOT_FLAGS(slot) & LA_SLOT_CLOEXEC) &&
+	       (la_sys(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC);
 }
 
 void la_track_share_inheritable(void)
 {
-	share_without(LA_SLOT_CLOEXEC);
+	int fd = -1;
+
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		if (!ends_with_exec(fd, la_slot_load(fd)))
+			la_track_share(fd);
 }
 
 void la_track_share_all(void)
 {
-	share_without(0);
+	int fd = -1;
+
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		la_track_share(fd);
 }
 
 void la_track_on_fork_child(void (*child)(void))

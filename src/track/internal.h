@@ -8,12 +8,15 @@
 #include <lastack/track.h>
 
 /* Numbers of this process that hold a connection, by connection index. Private memory: fork copies it, as the kernel does. */
-extern _Atomic uint16_t la_local_refs[LA_REGION_CONNECTIONS];
+extern _Atomic uint32_t la_local_refs[LA_REGION_CONNECTIONS];
 
 extern struct la_track_settings la_settings;
 
 /* A fork is under way in some thread: what is opened now may or may not be in the child. */
 extern _Atomic uint32_t la_forking;
+
+/* In the child of a fork: calls under way in the parent's other threads are not ours. */
+void la_giving_forget(void);
 
 /* The region, made now if there is none yet. NULL: no tracking (yet). */
 struct la_region *la_region_now(void);
