@@ -45,6 +45,7 @@ ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src
 UNIT_SRC   := $(wildcard tests/unit/*.c)
 APP_SRC    := $(wildcard tests/apps/*.c)
 HOOK_SRC   := $(wildcard tests/shim/*.c)
+HARD_SRC   := $(wildcard tests/hard/*.c)
 
 FUZZ       := policy filter region
 FUZZ_SECONDS ?= 30
@@ -54,6 +55,7 @@ CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
 ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
+HARD_BIN   := $(HARD_SRC:tests/hard/%.c=$(BUILD)/tests/hard/%)
 FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%) \
               $(BUILD)/tests/shim/witness.so
@@ -103,6 +105,12 @@ $(BUILD)/tests/apps/%: tests/apps/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
+# Programs that do what is hard to interpose.
+$(BUILD)/tests/hard/%: tests/hard/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
 # Programs that call each hooked function, plain and as distributions build: fortified, so that they call __read_chk.
 $(BUILD)/tests/shim/%: tests/shim/%.c
 	@mkdir -p $(@D)
@@ -140,7 +148,7 @@ $(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
 
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) fuzzers
 
 fuzzers: $(FUZZ_BIN)
 
@@ -202,5 +210,5 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) \
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) \
          $(wildcard $(BUILD)/tests/fuzz/*.d)

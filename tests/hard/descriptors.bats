@@ -1,0 +1,52 @@
+# Descriptors that are hard to follow: copied, given away and inherited in unusual ways and orders, closed inside the C library, renamed while
+# others use them. Programs write down what they get; with lastack, under a policy that acts on everything soon, that is the same.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	WORK=$BATS_TEST_TMPDIR
+	# shellcheck source=tests/proof/helpers.bash
+	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
+	HARD=$BUILD/tests/hard
+	policy eager <<-'END'
+		[close]
+		action = graceful
+		linger = always
+		[close-wait]
+		after 300ms = shutdown
+	END
+}
+
+teardown() {
+	stop_all
+}
+
+# transcript FILE COMMAND...: what it says, and how it ends.
+transcript() {
+	local file=$1 status=0
+	shift
+	timeout 70 "$@" >"$file" 2>&1 3>&- </dev/null || status=$?
+	echo "status $status" >>"$file"
+}
+
+# same PROGRAM...: its transcript with each policy is the one without lastack.
+same() {
+	local policy
+	transcript "$WORK/plain" "$HARD/$1" "${@:2}"
+	grep -q -x 'status 0' "$WORK/plain" || fail "$(cat "$WORK/plain")"
+	for policy in observe graceful-close "$WORK/eager.policy"; do
+		use "$policy"
+		transcript "$WORK/with" "${preloaded[@]}" "$HARD/$1" "${@:2}"
+		diff "$WORK/plain" "$WORK/with" || fail "under $policy"
+	done
+}
+
+@test "holders: a connection that somebody else still holds is never shut down" {
+	same holders
+}
+
+@test "holders: a child of a fork during another thread's sendmsg still closes gracefully" {
+	use graceful-close
+	run -0 timeout 60 "${preloaded[@]}" "$HARD/forks_while_giving"
+	[ "$output" = $'child: 0\nparent: 0' ]
+}
