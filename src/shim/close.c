@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <stdio_ext.h>
 
 #include <lastack/sys.h>
 
@@ -126,21 +127,34 @@ LA_EXPORT void closefrom(int low)
 	errno = saved;
 }
 
-/* glibc closes the number inside, not through close(). Its buffer goes out before our FIN does. */
-LA_EXPORT int fclose(FILE *stream)
+/*
+ * glibc closes the number inside, not through close(). Its buffer goes out before our FIN does; and while another thread is in a
+ * call on the stream the C library waits, so the connection is not closed yet. `unflushed`: why its buffer could not be written.
+ */
+static struct la_closing begin_stream(FILE *stream, int *unflushed)
 {
-	int saved = errno, unflushed = 0, result;
-	int fd = stream ? fileno_unlocked(stream) : -1;
+	int saved = errno, fd = stream ? fileno_unlocked(stream) : -1;
 	struct la_closing closing = {.place = -1};
 
+	if (fd >= 0 && la_slot_load(fd) && la_here()) {
+		/* A flush that fails drops the buffer: fclose would find nothing to fail with. */
+		if (la_enforce_closes() && fflush(stream) != 0)
+			*unflushed = errno;
+		if (__fsetlocking(stream, FSETLOCKING_QUERY) != FSETLOCKING_BYCALLER) {
+			flockfile(stream);
+			funlockfile(stream);
+		}
+		closing = la_close_begin(fd);
+	}
 	errno = saved;
-	if (fd < 0 || !la_slot_load(fd) || !la_here())
-		return la_real.fclose(stream);
-	/* A flush that fails drops the buffer: fclose would find nothing to fail with. */
-	if (la_enforce_closes() && fflush(stream) != 0)
-		unflushed = errno;
-	closing = la_close_begin(fd);
-	errno = saved;
+	return closing;
+}
+
+LA_EXPORT int fclose(FILE *stream)
+{
+	int unflushed = 0, result;
+	struct la_closing closing = begin_stream(stream, &unflushed);
+
 	result = la_real.fclose(stream);
 	la_close_done(closing);
 	if (result == 0 && unflushed) {
@@ -150,30 +164,31 @@ LA_EXPORT int fclose(FILE *stream)
 	return result;
 }
 
-static void forget_stream(FILE *stream)
+/* Its open() is a cancellation point: a drain must not lose its owner there. */
+static FILE *reopen(const char *path, const char *mode, FILE *stream,
+	FILE *(*real)(const char *path, const char *mode, FILE *stream))
 {
-	int saved = errno;
-	int fd = stream ? fileno_unlocked(stream) : -1;
+	int unflushed, state = 0;
+	struct la_closing closing = begin_stream(stream, &unflushed);
+	FILE *result;
 
-	if (fd >= 0 && la_slot_load(fd) && la_here()) {
-		struct la_release release = la_track_release(fd);
-
-		if (release.last)
-			la_track_closed(&release, fd);
-	}
-	errno = saved;
+	if (closing.place < 0)
+		return real(path, mode, stream);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	result = real(path, mode, stream);
+	la_close_done(closing);
+	pthread_setcancelstate(state, NULL);
+	return result;
 }
 
 LA_EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
 {
-	forget_stream(stream);
-	return la_real.freopen(path, mode, stream);
+	return reopen(path, mode, stream, la_real.freopen);
 }
 
 LA_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *stream)
 {
-	forget_stream(stream);
-	return la_real.freopen64(path, mode, stream);
+	return reopen(path, mode, stream, la_real.freopen64);
 }
 
 LA_EXPORT int __close(int fd) __attribute__((alias("close")));

@@ -50,3 +50,29 @@ same() {
 	run -0 timeout 60 "${preloaded[@]}" "$HARD/forks_while_giving"
 	[ "$output" = $'child: 0\nparent: 0' ]
 }
+
+@test "stdio: buffers, failing flushes, freopen, cookies and popen are what they are without lastack" {
+	same stdio
+}
+
+@test "stdio: what fclose and freopen close is closed gracefully, too" {
+	run -0 "$HARD/stdio" fclose freopen nofile
+	[ "$output" = $'fclose: -104\nfreopen: -104\nnofile: -104' ]
+	use graceful-close
+	run -0 "${preloaded[@]}" "$HARD/stdio" fclose freopen nofile
+	[ "$output" = $'fclose: 6\nfreopen: 6\nnofile: 6' ]
+}
+
+@test "stdio: a stream is not shown as closed while fclose waits for its reader" {
+	local policy
+	for policy in observe graceful-close; do
+		use "$policy"
+		start stdio "${preloaded[@]}" "$HARD/stdio"
+		wait_until 10 says "$WORK/stdio.out" '^closing'
+		fd=$(sed -n 's/^closing fd=//p' "$WORK/stdio.out")
+		[ "$(connections ".[] | select(.pid == ${pid_of[stdio]} and .fd == $fd) | .state, .verdict")" = $'ESTABLISHED\n-' ]
+		tell stdio next
+		wait_until 10 ended "${pid_of[stdio]}"
+		stop stdio
+	done
+}
