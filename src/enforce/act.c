@@ -19,6 +19,8 @@
 #include "internal.h"
 
 /* Seconds: a peer that is gone is found out after IDLE + COUNT * INTERVAL. */
+enum { HIGH_ENOUGH = 4096 };
+
 enum { KEEPALIVE_IDLE_S = 5, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
 
 int la_act_dup(int fd)
@@ -27,8 +29,11 @@ int la_act_dup(int fd)
 	long base;
 
 	la_sys(SYS_getrlimit, RLIMIT_NOFILE, &limit);
-	/* The upper eighth: the lowest free number, which the application expects next, stays what it was. */
-	base = limit.rlim_cur > 1 << 20 ? 1 << 20 : (long)limit.rlim_cur;
+	/*
+	 * The upper eighth: the lowest free number, which the application expects next, stays what it was. No higher than select() can be
+	 * wrong about: each fork copies the table up to the highest number (2 us for a thousand of them).
+	 */
+	base = limit.rlim_cur > HIGH_ENOUGH ? HIGH_ENOUGH : (long)limit.rlim_cur;
 	base -= base / 8;
 	return (int)la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
 }

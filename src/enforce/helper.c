@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 
 #include <lastack/sys.h>
@@ -77,11 +78,27 @@ static int helper(void *nothing)
 	return 0;
 }
 
+/*
+ * The first dup makes the table grow. Once the helper shares it, that costs a grace period of the kernel's (10 ms), in the application's
+ * close; so it grows before, where that is free.
+ */
+static void widen_table(void)
+{
+	int fd = la_slot_next(0, 0x3fffffff), wide;
+
+	if (!__libc_single_threaded || !la_enforce_closes() || fd < 0)
+		return;
+	wide = la_act_dup(fd);
+	if (wide >= 0)
+		la_sys(SYS_close, wide);
+}
+
 static bool start(void)
 {
 	uint64_t all = ~0ull, mask = 0;
 	int tid, saved_errno = errno;
 
+	widen_table();
 	/* The new thread inherits the mask: no handler may ever run without thread-local storage. */
 	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_BYTES);
 	atomic_store(&alive, 1);

@@ -120,10 +120,12 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	order.total_ns = rule->total_ns;
 	order.bytes = rule->drain_bytes;
 	order.max = rule->max;
-	place = la_helper_ensure() ? la_drains_reserve() : -1;
-	order.fd = place < 0 ? -EAGAIN : la_act_dup(fd);
-	if (order.fd < 0) {
-		la_drains_cancel(place);
+	/* The number first: a table that grows while the helper shares it costs a grace period of the kernel's (10 ms). */
+	order.fd = la_act_dup(fd);
+	place = order.fd >= 0 && la_helper_ensure() ? la_drains_reserve() : -1;
+	if (place < 0) {
+		if (order.fd >= 0)
+			la_sys(SYS_close, order.fd);
 		la_track_count(LA_COUNT_PLAIN_FULL);
 		return -1;
 	}
