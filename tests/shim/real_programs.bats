@@ -209,3 +209,13 @@ run_it() {
 	[ "$(id -u)" -eq 0 ] || skip "chroot needs root"
 	reaches chroot run_it chroot --userspec=65534:65534 --groups=65534 / id
 }
+
+@test "real program: unshare, into a network of its own" {
+	[ "$(id -u)" -eq 0 ] || skip "a network of one's own needs root"
+	reaches unshare run_it unshare --net ip -brief link
+}
+
+@test "real program: nsenter, into the network that it is in" {
+	[ "$(id -u)" -eq 0 ] || skip "entering a network needs root"
+	reaches nsenter run_it nsenter --net=/proc/self/ns/net ip -brief address show lo
+}
