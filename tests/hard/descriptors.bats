@@ -76,3 +76,50 @@ same() {
 		stop stdio
 	done
 }
+
+@test "renamed: dup2 over a connection that another thread reads from" {
+	transcript "$WORK/plain" "$HARD/renamed"
+	grep -q -x 'status 0' "$WORK/plain" || fail "$(cat "$WORK/plain")"
+	for policy in observe graceful-close; do
+		use "$policy"
+		transcript "$WORK/with" "${preloaded[@]}" "$HARD/renamed"
+		diff "$WORK/plain" "$WORK/with" || fail "under $policy"
+	done
+}
+
+# storm MODE POLICY: nothing that is held was cut; the list tells of nothing else than what the program holds.
+storm() {
+	local rows row
+	use "$2"
+	start storm "${preloaded[@]}" "$HARD/storms" "$1"
+	wait_until 60 says "$WORK/storm.out" '^step held'
+	says "$WORK/storm.out" '^cut: 0$' || fail "$1 under $2: $(cat "$WORK/storm.out")"
+	rows=$(lastack list -J | jq -r ".connections[] | select(.pid == ${pid_of[storm]})
+		| select((.holders | length > 0) or .verdict != \"-\") | select((.draining | not) and .verdict != \"L4\") | \"fd=\\(.fd) cookie=\\(.cookie) \"")
+	while IFS= read -r row; do
+		[[ ! $row ]] || says "$WORK/storm.out" "^$row" || fail "$1 under $2: shown and not held: $row"
+	done <<<"$rows"
+	tell storm next
+	wait_until 10 says "$WORK/storm.out" '^step closed'
+	rows=$(connections ".[] | select(.pid == ${pid_of[storm]} and (.draining | not)) | select(.verdict != \"-\" and .verdict != \"L4\")")
+	[[ ! $rows ]] || fail "$1 under $2: all is closed, and shown: $rows"
+	tell storm next
+	wait_until 10 ended "${pid_of[storm]}"
+	stop storm
+}
+
+@test "storms: threads accept, close and copy over the same few numbers: nothing held is cut, and the table is true" {
+	[ "$(id -u)" -eq 0 ] || skip "needs a network of its own, for the ports: root"
+	private_network
+	for policy in "$WORK/eager.policy" observe "$WORK/eager.policy" "$WORK/eager.policy"; do
+		storm seen "$policy"
+	done
+}
+
+@test "storms: the same with calls that no hook sees" {
+	[ "$(id -u)" -eq 0 ] || skip "needs a network of its own, for the ports: root"
+	private_network
+	for policy in "$WORK/eager.policy" observe "$WORK/eager.policy" "$WORK/eager.policy"; do
+		storm unseen "$policy"
+	done
+}
