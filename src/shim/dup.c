@@ -53,6 +53,8 @@ LA_EXPORT int dup(int fd)
 
 	la_copying(fd, slot);
 	to = la_real.dup(fd);
+	while (to < 0 && la_make_room())
+		to = la_real.dup(fd);
 	if (to >= 0 && (slot || la_slot_load(to)))
 		la_duplicated(slot, to, false);
 	la_copied(slot);
@@ -156,6 +158,8 @@ static int control(int fd, int command, void *argument, int (*real)(int fd, int 
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
 		la_copying(fd, slot);
 		result = real(fd, command, argument);
+		while (result < 0 && la_make_room())
+			result = real(fd, command, argument);
 		if (result >= 0 && (slot || la_slot_load(result)))
 			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
 		la_copied(slot);

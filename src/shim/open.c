@@ -7,8 +7,7 @@
 
 #include "shim.h"
 
-/* Out of descriptors, and a drain of ours has one: the application comes first. */
-static bool make_room(void)
+LA_COLD bool la_make_room(void)
 {
 	int saved = errno;
 	bool made = saved == EMFILE && la_enforce_closes() && la_here() && la_enforce_make_room();
@@ -34,7 +33,7 @@ LA_EXPORT int socket(int domain, int type, int protocol)
 {
 	int fd = la_real.socket(domain, type, protocol);
 
-	while (fd < 0 && make_room())
+	while (fd < 0 && la_make_room())
 		fd = la_real.socket(domain, type, protocol);
 	if (fd >= 0)
 		la_opened_socket(fd, domain, type, protocol);
@@ -56,7 +55,7 @@ LA_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int accepted = la_real.accept(fd, address, length);
 
-	while (accepted < 0 && make_room())
+	while (accepted < 0 && la_make_room())
 		accepted = la_real.accept(fd, address, length);
 	if (accepted >= 0)
 		la_opened_accept(fd, accepted, 0);
@@ -67,7 +66,7 @@ LA_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int f
 {
 	int accepted = la_real.accept4(fd, address, length, flags);
 
-	while (accepted < 0 && make_room())
+	while (accepted < 0 && la_make_room())
 		accepted = la_real.accept4(fd, address, length, flags);
 	if (accepted >= 0)
 		la_opened_accept(fd, accepted, flags);

@@ -88,6 +88,9 @@ void la_duplicated(uint64_t slot, int to, bool cloexec);
 int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	int (*real)(unsigned int first, unsigned int last, int flags));
 
+/* Out of descriptors (errno), and a drain of ours has one: the application comes first. True when the call is worth another try. */
+bool la_make_room(void);
+
 /* After the real call, with its result; errno is kept. */
 void la_opened_socket(int fd, int domain, int type, int protocol);
 void la_opened_accept(int listener, int fd, int flags);

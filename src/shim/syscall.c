@@ -104,6 +104,8 @@ LA_EXPORT long syscall(long number, ...)
 		la_copying((int)a, slot);
 	guard = (number == SYS_sendmsg || number == SYS_sendmmsg) && la_begin_giving((int)a);
 	result = la_real.syscall(number, a, b, c, d, e, f);
+	while (result == -1 && la_make_room())
+		result = la_real.syscall(number, a, b, c, d, e, f);
 
 	switch (number) {
 	case SYS_socket:

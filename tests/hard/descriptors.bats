@@ -45,6 +45,11 @@ same() {
 	same holders
 }
 
+@test "holders: nor after 65,536 copies of it" {
+	same holders often
+	! grep '^no limit' "$WORK/plain" >"$WORK/why" || skip "$(cat "$WORK/why"): needs CAP_SYS_RESOURCE"
+}
+
 @test "holders: a child of a fork during another thread's sendmsg still closes gracefully" {
 	use graceful-close
 	run -0 timeout 60 "${preloaded[@]}" "$HARD/forks_while_giving"
@@ -122,4 +127,29 @@ storm() {
 	for policy in "$WORK/eager.policy" observe "$WORK/eager.policy" "$WORK/eager.policy"; do
 		storm unseen "$policy"
 	done
+}
+
+@test "limit: drains give way to every call that can be tried again, so that none fails sooner than without lastack" {
+	local call
+	for call in accept accept4 socket dup fcntl fcntl-high syscall-dup syscall-socket syscall-openat; do
+		run -0 timeout 20 "$HARD/runs_out" "$call"
+		without=$output
+		use graceful-close
+		run -0 timeout 20 env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none "$LASTACK" run -p graceful-close -- "$HARD/runs_out" "$call"
+		[ "$output" = "$without" ] || fail "$output; without lastack: $without"
+	done
+}
+
+@test "limit: a connection lives in the highest number, and at a limit of 8 descriptors" {
+	use_nothing
+	local policy
+	transcript "$WORK/plain" bash -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&-; exec "$1"' sh "$HARD/high_numbers"
+	grep -q -x 'status 0' "$WORK/plain" || fail "$(cat "$WORK/plain")"
+	for policy in observe graceful-close "$WORK/eager.policy"; do
+		transcript "$WORK/with" bash -c 'exec 3>&- 4>&- 5>&- 6>&- 7>&-; exec "$@"' sh env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none \
+			"$LASTACK" run -p "$policy" -- "$HARD/high_numbers"
+		diff "$WORK/plain" "$WORK/with" || fail "under $policy"
+	done
+	highest=$(sed -n 's/^highest: //p' "$WORK/plain")
+	((highest >= 1000000)) || skip "beyond $highest: this machine's hard limit ends there, and raising it needs CAP_SYS_RESOURCE"
 }

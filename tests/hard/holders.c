@@ -221,7 +221,7 @@ static void left_open_for_a_child(void)
 }
 
 /* More copies than 16 bits can count. */
-static void copied_very_often(void)
+static int copied_very_often(void)
 {
 	struct rlimit limit, more = {70000, 70000};
 	int ends[2], fd, last = -1;
@@ -229,15 +229,16 @@ static void copied_very_often(void)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (more.rlim_max < limit.rlim_max)
 		more.rlim_max = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &more) < 0)
-		return;
+	if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
+		printf("no limit of 70000 descriptors: %s\n", strerror(errno));
+		return 0;
+	}
 	connection(ends);
 	for (fd = 0; fd < 65536; fd++)
 		last = dup(ends[1]);
 	NEEDED(last > 0);
 	closes_and_goes_on(ends[0], ends[1], last);
-	NEEDED(close_range(200, ~0u, 0) == 0);
-	setrlimit(RLIMIT_NOFILE, &limit);
+	return 0;
 }
 
 /* A number above the limit can be held, and cannot be the target of a dup2: that must not cost the connection there. */
@@ -263,10 +264,13 @@ static void above_the_limit(void)
 	close(high), close(ends[0]);
 }
 
-int main(void)
+/* Every case, or only, with the word "often", what needs a high limit. */
+int main(int count, char **words)
 {
 	begin();
 	signal(SIGPIPE, SIG_IGN);
+	if (count > 1 && !strcmp(words[1], "often"))
+		return copied_very_often();
 	NEEDED(socketpair(AF_UNIX, SOCK_STREAM, 0, via) == 0);
 	a_copy_older_than_the_connection();
 	a_copy_of_what_it_was_before();
@@ -277,7 +281,6 @@ int main(void)
 	given_over_a_strange_number(SYS_sendmmsg);
 	several_in_a_message();
 	left_open_for_a_child();
-	copied_very_often();
 	above_the_limit();
 	return 0;
 }

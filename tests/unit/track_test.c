@@ -150,6 +150,22 @@ static void a_duplicate_keeps_the_connection(void **state)
 	tracked_close(client);
 }
 
+static void more_duplicates_than_16_bits_can_count(void **state)
+{
+	enum { FIRST = 1000000, COPIES = 65536 };
+	int client = tracked_connect(), server = tracked_accept(), i;
+	uint64_t slot = la_slot_load(server);
+
+	(void)state;
+	for (i = 0; i < COPIES; i++)
+		la_track_duplicated(slot, FIRST + i, 0);
+	assert_false(la_track_is_sole(slot));
+	for (i = 0; i < COPIES; i++)
+		assert_false(la_track_release(FIRST + i).last_here);
+	assert_true(tracked_close(server).last);
+	tracked_close(client);
+}
+
 static void dup2_ends_the_one_and_names_the_other(void **state)
 {
 	int client = tracked_connect(), first = tracked_accept();
@@ -297,6 +313,7 @@ int main(void)
 		cmocka_unit_test(positions_are_the_kernels),
 		cmocka_unit_test(a_shutdown_of_the_reading_side_is_no_fin),
 		cmocka_unit_test(a_duplicate_keeps_the_connection),
+		cmocka_unit_test(more_duplicates_than_16_bits_can_count),
 		cmocka_unit_test(dup2_ends_the_one_and_names_the_other),
 		cmocka_unit_test(a_number_closed_behind_our_back_is_found_out),
 		cmocka_unit_test(an_unknown_holder_is_never_ruled_out),
