@@ -8,7 +8,7 @@ setup() {
 	# shellcheck source=tests/proof/helpers.bash
 	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
 	HARD=$BUILD/tests/hard
-	WHAT=(nothing pipe file udp unix tcp stranger copy twin)
+	WHAT=(nothing pipe file udp unix tcp stranger copy twin waiting)
 	HOW=(hand ring)
 }
 

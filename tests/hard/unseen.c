@@ -4,9 +4,10 @@
  *
  * Connection A stands in CLOSE-WAIT, and so does C, a little later. A's number is closed by HOW: "hand" (an instruction of our own), "ring"
  * (io_uring) or "library". Then WHAT gets the number: nothing, pipe, file, udp, unix, tcp (accepted as usual), stranger (accepted by HOW),
- * copy (of C, by a dup3 of our own, without a close before), twin (first a copy of C as usual, then a stranger). At each step it says what
+ * copy (of C, by a dup3 of our own, without a close before), twin (first a copy of C as usual, then a stranger), waiting (a stranger in CLOSE-WAIT, too, who waits for an answer). At each step it says what
  * it holds, and waits for a line of standard input.
  */
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -70,9 +71,12 @@ static void open_in(int number, const char *what, int waiting_client, int other[
 		NEEDED(getsockname(ends[0], (struct sockaddr *)&mine, &length) == 0);
 		NEEDED((other[0] = socket(AF_INET, SOCK_DGRAM, 0)) >= 0);
 		NEEDED(connect(other[0], (struct sockaddr *)&mine, length) == 0);
-	} else if (!strcmp(what, "tcp") || !strcmp(what, "stranger") || !strcmp(what, "twin")) {
+	} else if (!strcmp(what, "tcp") || !strcmp(what, "stranger") || !strcmp(what, "twin") ||
+		   !strcmp(what, "waiting")) {
 		ends[0] = !strcmp(what, "tcp") ? accept(listener, NULL, NULL) : accept_unseen();
 		other[0] = waiting_client;
+		if (!strcmp(what, "waiting"))
+			NEEDED(shutdown(waiting_client, SHUT_WR) == 0);
 	} else {
 		return;
 	}
@@ -97,12 +101,18 @@ static void step(const char *name)
 		clearerr(stdin);
 }
 
-static void works(int number, int other)
+static void works(int number, int other, bool waits)
 {
 	char byte = 'b';
 
 	if (other < 0)
 		return;
+	if (waits) {
+		SAY(write(number, &byte, 1));
+		wait_for(other, POLLIN);
+		SAY(read(other, &byte, 1));
+		return;
+	}
 	SAY(write(other, &byte, 1));
 	wait_for(number, POLLIN);
 	SAY(read(number, &byte, 1));
@@ -146,7 +156,7 @@ int main(int count, char **words)
 		NEEDED(shutdown(c[0], SHUT_WR) == 0);
 	printf("B fd=%d cookie=%llu\n", a[1], cookie_of(a[1]));
 	step("replaced");
-	works(a[1], other[0]);
+	works(a[1], other[0], !strcmp(what, "waiting"));
 	SAY(close(a[1]));
 	step("closed");
 	/* 0: an orderly end; -ECONNRESET: what waited was thrown away. */
