@@ -57,8 +57,8 @@ static size_t character(const unsigned char *at)
 		(length == 4 && (code < 0x10000 || code > 0x10ffff)))
 		return 0;
 	/* Direction overrides turn a line around: as bad as an escape. */
-	if (code == 0x061c || (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-		(code >= 0x2066 && code <= 0x2069))
+	if (code == 0x061c || (code >= 0x200e && code <= 0x200f) ||
+		(code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
 		return 0;
 	return length;
 }

@@ -15,11 +15,11 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # run_one TARGET: a line about it, and all that it said when it found something.
 run_one() {
 	local target=$1 log=$BUILD/corpus/$1.log dictionary=() status=0
-	mkdir -p "$BUILD/corpus/$target" "$HERE/found/$target"
+	mkdir -p "$BUILD/corpus/$target" "$HERE"/{seeds,corpus,found}/"$target"
 	[ ! -e "$HERE/$target.dict" ] || dictionary=("-dict=$HERE/$target.dict")
 	# Its own bound comes first; the other is for a target that hangs beyond it.
 	timeout -k 5 $((FUZZ_SECONDS + 60)) "$BUILD/tests/fuzz/$target" "${bounds[@]}" "${dictionary[@]}" -max_total_time="$FUZZ_SECONDS" \
-		-artifact_prefix="$HERE/found/$target/" "$BUILD/corpus/$target" "$HERE/corpus/$target" "$HERE/found/$target" \
+		-artifact_prefix="$HERE/found/$target/" "$BUILD/corpus/$target" "$HERE"/{seeds,corpus,found}/"$target" \
 		>"$log" 2>&1 || status=$?
 	if [ $status -ne 0 ]; then
 		grep -avE 'NEW|REDUCE|pulse|# Uses:' "$log" | cut -c1-300 | tail -n 60

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 # holds TARGET: all properties hold for all kept inputs, and there are some. The last line that it said names the input that broke.
 holds() {
 	local folder folders=()
-	for folder in corpus found; do
+	for folder in seeds corpus found; do
 		[ ! -d "$BATS_TEST_DIRNAME/$folder/$1" ] || folders+=("$BATS_TEST_DIRNAME/$folder/$1")
 	done
 	timeout 60 "$BATS_TEST_DIRNAME/../../${BUILD:-build}/tests/fuzz/$1" "${folders[@]}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || {

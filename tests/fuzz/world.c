@@ -296,10 +296,10 @@ int __wrap_poll(struct pollfd *list, nfds_t count, int ms)
 	return running ? 1 : __real_poll(list, count, ms);
 }
 
-/* struct answer of src/cli/symbols.c: line, two flags, two texts. */
+/* struct answer of src/cli/symbols.c: line, two flags, two texts; and what pads it, for a stranger may send that too. */
 ssize_t __wrap_recv(int fd, void *to, size_t size, int flags)
 {
-	size_t text = (size - 8) / 2; /* behind them, two bytes of padding */
+	size_t text = (size - 8) / 2;
 	uint8_t *at = to;
 
 	if (!running || fd != FD_CHILD)
@@ -307,10 +307,9 @@ ssize_t __wrap_recv(int fd, void *to, size_t size, int flags)
 	memcpy(at, &scene.world.answer_line, 4);
 	at[4] = scene.world.answer_has & 15;
 	at[5] = scene.world.answer_has >> 4;
-	for (size_t i = 0; i < text; i++) {
-		at[6 + i] = (uint8_t)scene.world.function[i % sizeof(scene.world.function)];
-		at[6 + text + i] = (uint8_t)scene.world.file[i % sizeof(scene.world.file)];
-	}
+	for (size_t i = 6; i < size; i++)
+		at[i] = (uint8_t)(i < 6 + text ? scene.world.function[(i - 6) % 48]
+					       : scene.world.file[(i - 6 - text) % 48]);
 	return (ssize_t)(size - scene.world.answer_cut);
 }
 
