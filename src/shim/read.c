@@ -27,7 +27,7 @@ LA_COLD void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted)
 			la_read_ended((fd), (slot), (result), (wanted));         \
 	} while (0)
 
-static size_t total(const struct iovec *parts, size_t count)
+size_t la_room_of(const struct iovec *parts, size_t count)
 {
 	size_t bytes = 0, i;
 
@@ -59,7 +59,7 @@ LA_EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.readv(fd, parts, count);
 
-	TELL(fd, slot, result, result == 0 ? total(parts, (size_t)count) : 0);
+	TELL(fd, slot, result, result == 0 ? la_room_of(parts, (size_t)count) : 0);
 	return result;
 }
 
@@ -69,7 +69,7 @@ LA_EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t of
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.preadv2(fd, parts, count, offset, flags);
 
-	TELL(fd, slot, result, result == 0 && offset == -1 ? total(parts, (size_t)count) : 0);
+	TELL(fd, slot, result, result == 0 && offset == -1 ? la_room_of(parts, (size_t)count) : 0);
 	return result;
 }
 
@@ -79,7 +79,7 @@ LA_EXPORT ssize_t preadv64v2(
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.preadv64v2(fd, parts, count, offset, flags);
 
-	TELL(fd, slot, result, result == 0 && offset == -1 ? total(parts, (size_t)count) : 0);
+	TELL(fd, slot, result, result == 0 && offset == -1 ? la_room_of(parts, (size_t)count) : 0);
 	return result;
 }
 
@@ -161,7 +161,7 @@ LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	uint64_t slot = la_slot_load(fd);
 	ssize_t result = la_real.recvmsg(fd, message, flags);
 
-	TELL(fd, slot, result, result == 0 ? total(message->msg_iov, message->msg_iovlen) : 0);
+	TELL(fd, slot, result, result == 0 ? la_room_of(message->msg_iov, message->msg_iovlen) : 0);
 	if (result >= 0)
 		la_received(message);
 	return result;
@@ -175,7 +175,7 @@ LA_EXPORT int recvmmsg(
 
 	if (slot && result > 0 && messages[result - 1].msg_len == 0)
 		la_read_ended(fd, slot, 0,
-			total(messages[result - 1].msg_hdr.msg_iov,
+			la_room_of(messages[result - 1].msg_hdr.msg_iov,
 				messages[result - 1].msg_hdr.msg_iovlen));
 	for (i = 0; i < result; i++)
 		la_received(&messages[i].msg_hdr);

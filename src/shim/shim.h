@@ -103,6 +103,9 @@ void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
 void la_descriptor_flags(int fd, long flags);
 void la_descriptor_control(int fd, unsigned long request);
 
+/* How many bytes these buffers take. */
+size_t la_room_of(const struct iovec *parts, size_t count);
+
 /* Messages that may carry descriptors. la_begin_giving() before the call, the others after it succeeded. */
 bool la_begin_giving(int fd);
 void la_end_giving(bool guard);

@@ -39,6 +39,13 @@ static int raw_close_range(unsigned int first, unsigned int last, int flags)
 	return (int)la_real.syscall(SYS_close_range, first, last, flags);
 }
 
+static size_t room_of_message(long word)
+{
+	const struct msghdr *message = (const struct msghdr *)word;
+
+	return la_room_of(message->msg_iov, message->msg_iovlen);
+}
+
 LA_EXPORT long syscall(long number, ...)
 {
 	va_list arguments;
@@ -145,6 +152,8 @@ LA_EXPORT long syscall(long number, ...)
 	case SYS_recvmsg:
 		if (result >= 0)
 			la_received((struct msghdr *)b);
+		if (result <= 0 && LA_SLOT_TRACKED(slot))
+			la_read_ended((int)a, slot, result, result ? 0 : room_of_message(b));
 		break;
 	case SYS_shutdown:
 		if (result == 0)
@@ -164,6 +173,15 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	case SYS_unshare:
 	case SYS_setns: la_alone_end(alone); break;
+	case SYS_readv:
+		if (result <= 0 && LA_SLOT_TRACKED(slot))
+			la_read_ended((int)a, slot, result,
+				result ? 0 : la_room_of((const struct iovec *)b, (size_t)c));
+		break;
+	case SYS_splice:
+		if (result <= 0 && LA_SLOT_TRACKED(slot))
+			la_read_ended((int)a, slot, result, (size_t)e);
+		break;
 	case SYS_read:
 	case SYS_recvfrom:
 		if (result <= 0 && LA_SLOT_TRACKED(slot))
