@@ -12,7 +12,7 @@ wanted=(
 	"libcmocka-dev:/usr/include/cmocka.h" "bats:bats"
 	"libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
-	"iproute2:ss" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
+	"iproute2:ss" "strace:strace" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
 	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "jq:jq" "binutils:readelf" "git:git"
 )

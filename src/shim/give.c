@@ -11,8 +11,7 @@ void la_gave(const struct msghdr *message)
 	struct cmsghdr *control;
 
 	/* Asked of the message, not of the number: a connection may have had that before, and left it unseen. */
-	if (!la_on || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr) ||
-		!la_here())
+	if (!la_on || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr))
 		return;
 	for (control = CMSG_FIRSTHDR(message); control;
 		control = CMSG_NXTHDR((struct msghdr *)message, control)) {
@@ -22,6 +21,8 @@ void la_gave(const struct msghdr *message)
 		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
 			control->cmsg_len < CMSG_LEN(0))
 			continue;
+		if (!la_here())
+			return;
 		count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++)
 			la_track_share(fds[i]);

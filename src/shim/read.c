@@ -143,6 +143,8 @@ static void take_descriptors(struct msghdr *message)
 
 		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
 			continue;
+		if (!la_here()) /* asked only now: other control data comes with each datagram */
+			break;
 		count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++)
 			la_track_received(fds[i]);
@@ -152,7 +154,7 @@ static void take_descriptors(struct msghdr *message)
 
 void la_received(struct msghdr *message)
 {
-	if (la_on && message->msg_controllen >= sizeof(struct cmsghdr) && la_here())
+	if (la_on && message->msg_controllen >= sizeof(struct cmsghdr))
 		take_descriptors(message);
 }
 

@@ -68,6 +68,23 @@ same() {
 	same fortified/coroutines
 }
 
+# system_calls COMMAND...: those between the marks, counted by name.
+system_calls() {
+	timeout 70 strace -o "$WORK/strace" "$@" >&2 3>&-
+	awk '/^getpriority/ { on = !on; next } on { sub(/\(.*/, ""); count[$0]++ }
+		END { for (name in count) print name, count[name] }' "$WORK/strace" | sort
+}
+
+@test "hooks: messages and files cost no system call of ours" {
+	strace -o /dev/null true || skip "strace may not trace here"
+	system_calls env "$PROGRAMS/paths" >"$WORK/plain"
+	[ "$(wc -l <"$WORK/plain")" -gt 8 ]
+	for policy in observe graceful-close; do
+		system_calls env LASTACK_DIR="$WORK/regions" LASTACK_POLICY="$policy" LD_PRELOAD="$LIBRARY" "$PROGRAMS/paths" >"$WORK/$policy"
+		diff "$WORK/plain" "$WORK/$policy"
+	done
+}
+
 @test "hooks: every way to read" {
 	same reading
 	same fortified/reading
