@@ -63,7 +63,7 @@ HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports
+.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports suites
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -172,6 +172,10 @@ minute: ## nginx under wrk for a minute, with and without lastack: errors, lefto
 
 imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
 	$(Q)tests/imports.sh
+
+suites: ## third-party suites, with and without lastack (as root, half an hour; SUITES="libuv stress": a part)
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) tests/suites/run.py $(SUITES)
 
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) BUILD=build-asan OPTIMIZE=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check-unit
