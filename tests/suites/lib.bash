@@ -1,10 +1,11 @@
 # Shared by the suites: packages, source packages, a closed place to run in, results.
 #
-# A suite is a file NAME.sh that defines three functions:
-#   prepare         installs and builds once, into $cache; may use the network
+# A suite is a file NAME.sh that defines
+#   packages        the Debian packages that it needs
+#   prepare         builds once, into $cache; may use the network
 #   run [CASE...]   runs all its cases, or only those named; one result() a case; preloads what it starts by "${preload[@]}"
-#   packages        an array: the Debian packages that it needs
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # once.sh reads and sets
 
 export LC_ALL=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive
 scratch=${SCRATCH:-/tmp/lastack-suites}

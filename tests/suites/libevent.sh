@@ -1,6 +1,6 @@
 # libevent's regress program, over epoll and poll; its runner forks for each case.
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # read by once.sh
+# shellcheck disable=SC2034,SC2154 # once.sh reads and sets
 packages=(gcc make autoconf automake libtool libc6-dev libssl-dev zlib1g-dev pkg-config python3)
 
 # Long waits that test only the clock, or thousands of timers.
@@ -9,7 +9,7 @@ off_topic=(:main/many_events_slow_add :http/stream_in_cancel :dns/getaddrinfo_ca
 prepare() {
 	local source
 	source=$(fetch_source libevent)
-	cd "$source"
+	cd "$source" || return
 	autoreconf -fi
 	./configure --disable-shared --disable-libevent-install --disable-samples
 	make -j2

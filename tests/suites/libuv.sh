@@ -1,6 +1,6 @@
 # libuv's own tests, by its runner: closes by raw system calls, threads, processes. It refuses to run as root.
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # read by once.sh
+# shellcheck disable=SC2034,SC2154 # once.sh reads and sets
 packages=(gcc make autoconf automake libtool libc6-dev)
 
 # No network, no descriptors: file system, terminal, threads, strings.
@@ -9,7 +9,7 @@ off_topic='^(fs_|fs$|tty|getaddrinfo_basic_sync|udp_multicast|threadpool|queue_f
 prepare() {
 	local source
 	source=$(fetch_source libuv1)
-	cd "$source"
+	cd "$source" || return
 	sh autogen.sh
 	./configure --enable-static --disable-shared
 	make -j2

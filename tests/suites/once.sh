@@ -10,13 +10,23 @@ build=$(readlink -f "${BUILD:-$here/../../build}")
 suite=$1 how=$2
 shift 2
 . "$here/lib.bash"
+# shellcheck disable=SC2154 # lib.bash
 cache=$scratch/cache/$suite
+# shellcheck source=/dev/null
 . "$here/$suite.sh"
 
 if [ "$how" = prepare ]; then
 	mkdir -p "$cache"
 	[ -e "$cache/ready" ] && exit
-	(set -e && install_packages iproute2 util-linux "${packages[@]}" && prepare) >"$cache/log" 2>&1 && touch "$cache/ready" && exit
+	# In no condition: there the shell would go on after an error.
+	# shellcheck disable=SC2154 # the suite's
+	(
+		set -e
+		install_packages iproute2 util-linux "${packages[@]}"
+		prepare
+		touch "$cache/ready"
+	) >"$cache/log" 2>&1
+	[ -e "$cache/ready" ] && exit
 	echo "$suite: cannot be made ready:" >&2
 	tail -n 5 "$cache/log" >&2
 	exit 1
@@ -31,7 +41,8 @@ if [ -z "${INSIDE:-}" ]; then
 	chmod 755 "$work"
 	chmod 1777 "$work/tmp"
 	: >"$work/results"
-	INSIDE=1 work=$work results=$work/results TMPDIR=$work/tmp HOME=$work/tmp timeout -k 5 "${LIMIT:-500}" \
+	export work INSIDE=1 TMPDIR=$work/tmp HOME=$work/tmp
+	timeout -k 5 "${LIMIT:-500}" \
 		unshare --net --pid --mount --fork --mount-proc --kill-child=KILL setsid "$self" "$suite" "$how" "$@" \
 		</dev/null >"$results.log" 2>&1
 	case $? in
@@ -43,6 +54,7 @@ if [ -z "${INSIDE:-}" ]; then
 	exit 0
 fi
 
+results=$work/results
 # Where everybody may read it: some suites leave root.
 cp -rL "$build/liblastack.so" "$here/../../policies" "$work/" && mkdir "$work/lib" && mv "$work/liblastack.so" "$work/lib/"
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -56,6 +68,7 @@ case $how in
 plain) preload=(env -u LD_PRELOAD) ;;
 *)
 	preload=(env "LD_PRELOAD=$work/lib/liblastack.so" "LASTACK_POLICY=$how")
+	# shellcheck disable=SC2154 # lib.bash
 	said=$("${as_nobody[@]}" "${preload[@]}" grep -c liblastack.so /proc/self/maps 2>&1)
 	if [[ ! $said =~ ^[0-9]+$ ]]; then
 		echo "not preloaded with $how: $said"

@@ -1,6 +1,6 @@
 # CPython's own tests of sockets, TLS, servers, event loops, child processes and signals, as Debian ships them.
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # read by once.sh
+# shellcheck disable=SC2034,SC2154 # once.sh reads and sets
 packages=(python3.11 libpython3.11-testsuite)
 
 modules=(test_socket test_ssl test_socketserver test_selectors test_subprocess test_os test_signal test_httplib test_ftplib)

@@ -1,6 +1,6 @@
 # stress-ng's network, descriptor and process stressors, each verifying what it does, for a bounded number of operations.
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # read by once.sh
+# shellcheck disable=SC2034,SC2154 # once.sh reads and sets
 packages=(stress-ng)
 
 stressors='
