@@ -49,6 +49,8 @@ HARD_SRC   := $(wildcard tests/hard/*.c)
 
 FUZZ       := policy filter region
 FUZZ_SECONDS ?= 30
+# They read registers and set breakpoints of this machine.
+TORTURE_SRC := $(if $(filter x86_64,$(shell uname -m)),$(wildcard tests/torture/*.c))
 
 SHIM_OBJ   := $(SHIM_SRC:%.c=$(BUILD)/shim/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
@@ -59,11 +61,12 @@ HARD_BIN   := $(HARD_SRC:tests/hard/%.c=$(BUILD)/tests/hard/%)
 FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%) \
               $(BUILD)/tests/shim/witness.so
+TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports suites
+.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports suites torture torture-by-signals
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -98,6 +101,11 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) -lcmocka $(SHIM_LIBS) $(CLI_LIBS) -lpthread
+
+$(BUILD)/tests/torture/%: tests/torture/%.c $(BUILD)/librooms.a
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) $(SHIM_LIBS) $(CLI_LIBS) -lpthread
 
 # Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
 $(BUILD)/tests/apps/%: tests/apps/%.c
@@ -148,7 +156,7 @@ $(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
 
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) fuzzers
 
 fuzzers: $(FUZZ_BIN)
 
@@ -180,8 +188,15 @@ suites: ## third-party suites, with and without lastack (as root, half an hour; 
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	$(Q)$(MAKE) BUILD=build-asan OPTIMIZE=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check-unit
 
-check-tsan: ## unit tests under ThreadSanitizer
-	$(Q)$(MAKE) BUILD=build-tsan OPTIMIZE=-O1 SANITIZE=-fsanitize=thread check-unit
+check-tsan: ## unit tests, and writers stopped by signals, under ThreadSanitizer
+	$(Q)$(MAKE) BUILD=build-tsan OPTIMIZE=-O1 SANITIZE=-fsanitize=thread check-unit torture-by-signals
+
+torture: $(TORTURE_BIN) ## writers stopped between any two instructions, while all others must go on (2 minutes)
+	$(Q)$(BUILD)/tests/torture/stops 20
+	$(Q)$(BUILD)/tests/torture/steps 30
+
+torture-by-signals: $(BUILD)/tests/torture/stops
+	$(Q)$(BUILD)/tests/torture/stops 5
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (30) from the kept inputs; reproducers go to tests/fuzz/found/
 	$(Q)$(MAKE) BUILD=build-fuzz CC=$(CLANG) OPTIMIZE=-O2 FUZZ_ENGINE= FUZZ_LINK=-fsanitize=fuzzer \
@@ -214,5 +229,5 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) \
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(TORTURE_BIN:=.d) \
          $(wildcard $(BUILD)/tests/fuzz/*.d)
