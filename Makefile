@@ -193,6 +193,7 @@ check-tsan: ## unit tests, and writers stopped by signals, under ThreadSanitizer
 
 torture: $(TORTURE_BIN) ## writers stopped between any two instructions, while all others must go on (2 minutes)
 	$(Q)$(BUILD)/tests/torture/stops 20
+	$(Q)$(BUILD)/tests/torture/shares
 	$(Q)$(BUILD)/tests/torture/steps 30
 
 torture-by-signals: $(BUILD)/tests/torture/stops

@@ -428,7 +428,7 @@ struct la_release la_track_release(int fd)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_release release = {.slot = la_slot_exchange(fd, 0)};
-	uint64_t mine = la_track_my_bit();
+	uint64_t mine = la_track_my_bit(), others;
 	struct la_connection_record *record;
 
 	if (!LA_SLOT_TRACKED(release.slot))
@@ -442,12 +442,13 @@ struct la_release la_track_release(int fd)
 		return release;
 	release.last_here = true;
 	living_holders(region, record);
-	release.last = (atomic_fetch_and(&record->holders, ~mine) & ~mine) == 0 &&
-		       mine != LA_HOLDER_UNKNOWN &&
+	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
+	/* Once our bit is off, another process may end the record at any time: it is ours no more, unless ours was the last. */
+	others = atomic_fetch_and(&record->holders, ~mine) & ~mine;
+	release.last = others == 0 && mine != LA_HOLDER_UNKNOWN &&
 		       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
 		       !atomic_load(&giving);
-	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
-	if (!release.last && (atomic_load(&record->holders) & ~LA_HOLDER_UNKNOWN) == 0) {
+	if (!release.last && (others & ~LA_HOLDER_UNKNOWN) == 0) {
 		/* As far as we know it is closed; an unknown holder shows in the kernel (inode). */
 		la_track_saw(release.slot, LA_SEEN_CLOSE);
 		if (change(record, release.generation, LA_PHASE_CLOSED, 0))
