@@ -158,7 +158,7 @@ void la_track_half_closed(int fd, int how);
 /* A read of more than 0 bytes on `fd`, which was `slot` before the call, returned 0. */
 void la_track_read_end(int fd, uint64_t slot);
 /* It failed with `error`. */
-void la_track_read_failed(uint64_t slot, int error);
+void la_track_read_failed(int fd, uint64_t slot, int error);
 
 /* What a close found. */
 struct la_release {
@@ -181,6 +181,13 @@ void la_track_drained(uint32_t index, uint32_t generation, enum la_ending ending
 
 /* The record of a slot, when it is still the one; NULL else. */
 struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation);
+/* Its cookie, as long as it is the one; 0 else. */
+uint64_t la_track_cookie(uint64_t slot);
+/*
+ * Is `fd` what the slot said? Another connection may have the number by now, closed and opened by another thread or out of our sight. What
+ * was asked of `fd` since the slot was read was then asked of that other one.
+ */
+bool la_track_is_still(int fd, uint64_t slot);
 /* Does no other number and no other process hold the connection of this slot? (Asked before the close.) */
 bool la_track_is_sole(uint64_t slot);
 /* The same, but other numbers of this process may hold it: what a bound may end. */

@@ -142,7 +142,8 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
 	struct la_connection_record *record = suspect->record;
 	bool observe = la_enforce_config.policy->observe;
-	int result = observe ? 0 : la_act(suspect->fd, atomic_load(&record->cookie), action);
+	/* By the slot: the record may be another connection's since it was looked at. */
+	int result = observe ? 0 : la_act(suspect->fd, la_track_cookie(suspect->slot), action);
 	uint64_t us = la_now_us();
 	struct la_log_line line = {.action = la_action_name(action),
 		.rule_section = la_section_name((enum la_section)suspect->rule->section),
@@ -233,24 +234,25 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	struct la_view view;
 	const struct la_rule *rule;
 	struct suspect *suspect;
-	uint64_t cookie = 0, since[LA_SEEN_COUNT];
+	uint64_t since[LA_SEEN_COUNT];
 	int state;
+	bool is_new;
 
 	if (!record || record->role == LA_ROLE_LISTENER || watch->turn == this_turn)
 		return;
 	state = la_kernel_state(fd);
 	if (state < 0)
 		return;
-	if (state != TCP_ESTABLISHED || (uint32_t)state != watch->state ||
-		watch->generation != generation) {
-		/* The number may belong to someone else by now. */
-		if (la_kernel_cookie(fd, &cookie) < 0 || cookie != atomic_load(&record->cookie))
+	is_new = watch->generation != generation || watch->state != (uint32_t)state;
+	/* The number may belong to someone else by now, and the state be his. */
+	if (state != TCP_ESTABLISHED || is_new) {
+		if (!la_track_is_still(fd, slot))
 			return;
 		watch->turn = this_turn; /* once, though it may have several numbers */
 		learn(record, index, generation, state, now_ns);
 	}
 	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
-	if (watch->generation != generation || watch->state != (uint32_t)state) {
+	if (is_new) {
 		atomic_store(&record->steps_done, 0);
 		atomic_store(&record->next_us, 0);
 		atomic_store(&record->next_action, LA_ACTION_NONE);

@@ -14,7 +14,7 @@ LA_COLD void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted)
 	if (result < 0 && saved == EAGAIN)
 		return; /* the usual end of a turn of an event loop */
 	if (result < 0 && la_here())
-		la_track_read_failed(slot, saved);
+		la_track_read_failed(fd, slot, saved);
 	else if (result == 0 && wanted && la_here()) /* a buffer of no bytes reads 0 at any time */
 		la_track_read_end(fd, slot);
 	errno = saved;

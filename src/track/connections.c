@@ -39,6 +39,22 @@ struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation
 	return record;
 }
 
+uint64_t la_track_cookie(uint64_t slot)
+{
+	struct la_connection_record *record = la_track_record(slot, NULL);
+	/* Pairs with the release in open_record(): with a later connection's cookie comes its generation. */
+	uint64_t cookie = record ? atomic_load_explicit(&record->cookie, memory_order_acquire) : 0;
+
+	return la_track_record(slot, NULL) ? cookie : 0;
+}
+
+bool la_track_is_still(int fd, uint64_t slot)
+{
+	uint64_t known = la_track_cookie(slot), found = 0;
+
+	return known && la_kernel_cookie(fd, &found) == 0 && found == known;
+}
+
 /* Move to `phase` and set flags, if it still is this connection. */
 static bool change(
 	struct la_connection_record *record, uint32_t generation, enum la_phase phase, uint32_t set)
@@ -176,7 +192,7 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 			&record->stack[s], LA_STACK_MAKE(generation, 0), memory_order_relaxed);
 	/* Asked for now: the kernel gives out the name on demand, and the close is too late. */
 	la_kernel_cookie(fd, &cookie);
-	atomic_store_explicit(&record->cookie, cookie, memory_order_relaxed);
+	atomic_store_explicit(&record->cookie, cookie, memory_order_release);
 	atomic_store_explicit(
 		&record->opened, LA_INSTANT_MAKE(generation, la_now_us()), memory_order_relaxed);
 	atomic_store_explicit(&record->owner, number, memory_order_relaxed);

@@ -14,11 +14,12 @@
 void la_track_half_closed(int fd, int how)
 {
 	uint64_t slot = la_slot_load(fd);
+	int state = LA_SLOT_TRACKED(slot) && how != SHUT_RD ? la_kernel_state(fd) : -EBADF;
 
-	if (how == SHUT_RD || !LA_SLOT_TRACKED(slot))
+	if (state < 0 || !la_track_is_still(fd, slot))
 		return;
 	la_track_saw(slot, LA_SEEN_SHUTDOWN);
-	switch (la_kernel_state(fd)) {
+	switch (state) {
 	case TCP_FIN_WAIT2:
 		la_track_saw(slot, LA_SEEN_FIN_ACKED);
 		/* fall through */
@@ -31,19 +32,25 @@ void la_track_half_closed(int fd, int how)
 
 void la_track_read_end(int fd, uint64_t slot)
 {
-	switch (la_kernel_state(fd)) {
-	case TCP_CLOSE_WAIT:
-	case TCP_LAST_ACK:
-	case TCP_CLOSING: la_track_saw(slot, LA_SEEN_PEER_FIN); break;
-	case TCP_CLOSE:
-	case TCP_TIME_WAIT: break; /* our FIN came first, or a reset in CLOSE-WAIT: told is told */
-	default: return;           /* shutdown(SHUT_RD), no FIN at all; or no TCP socket any more */
-	}
+	int state = la_kernel_state(fd);
+	bool fin_is_here = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
+
+	/*
+	 * CLOSE and TIME-WAIT: our FIN came first, or a reset in CLOSE-WAIT: told is told. Else shutdown(SHUT_RD), no FIN at all; or no TCP
+	 * socket any more.
+	 */
+	if (!fin_is_here && state != TCP_CLOSE && state != TCP_TIME_WAIT)
+		return;
+	if (!la_track_is_still(fd, slot))
+		return;
+	if (fin_is_here)
+		la_track_saw(slot, LA_SEEN_PEER_FIN);
 	la_track_saw(slot, LA_SEEN_EOF);
 }
 
-void la_track_read_failed(uint64_t slot, int error)
+void la_track_read_failed(int fd, uint64_t slot, int error)
 {
-	if (error == ECONNRESET || error == ETIMEDOUT || error == EPIPE)
+	if ((error == ECONNRESET || error == ETIMEDOUT || error == EPIPE) &&
+		la_track_is_still(fd, slot))
 		la_track_saw(slot, LA_SEEN_RESET);
 }
