@@ -55,13 +55,13 @@ bool la_track_is_still(int fd, uint64_t slot)
 	return known && la_kernel_cookie(fd, &found) == 0 && found == known;
 }
 
-/* Move to `phase` and set flags, if it still is this connection. */
+/* Move to `phase` and set flags, if it still is this connection and is not there yet. */
 static bool change(
 	struct la_connection_record *record, uint32_t generation, enum la_phase phase, uint32_t set)
 {
 	uint64_t word = atomic_load_explicit(&record->word, memory_order_acquire);
 
-	while (LA_WORD_GEN(word) == generation)
+	while (LA_WORD_GEN(word) == generation && LA_WORD_PHASE(word) != phase)
 		if (atomic_compare_exchange_weak_explicit(&record->word, &word,
 			    LA_WORD_MAKE(generation, phase, LA_WORD_FLAGS(word) | set),
 			    memory_order_acq_rel, memory_order_acquire))
@@ -119,6 +119,22 @@ static int64_t take_record(struct la_region *region)
 	}
 }
 
+bool la_holders_drop(struct la_region *region, struct la_connection_record *record, uint64_t bits)
+{
+	uint64_t word = atomic_load(&record->word);
+
+	/* The unknown one is many: none of them speaks for the others. */
+	bits &= ~LA_HOLDER_UNKNOWN;
+	if (atomic_fetch_and(&record->holders, ~bits) & ~bits & ~LA_HOLDER_UNKNOWN)
+		return false;
+	if (LA_WORD_PHASE(word) == LA_PHASE_OPEN) {
+		la_track_fold(record, LA_WORD_GEN(word), LA_SEEN_CLOSE, la_now_us());
+		if (change(record, LA_WORD_GEN(word), LA_PHASE_CLOSED, 0))
+			atomic_fetch_sub(&region->header->connections_open, 1);
+	}
+	return true;
+}
+
 /*
  * A number that is opened again while we still know it was closed out of our sight (by an inline system call, io_uring). What
  * was there is over for this process.
@@ -126,18 +142,13 @@ static int64_t take_record(struct la_region *region)
 static void closed_unseen(uint64_t old)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-	uint32_t generation;
-	struct la_connection_record *record = la_track_record(old, &generation);
+	struct la_connection_record *record = la_track_record(old, NULL);
 	uint32_t index = LA_SLOT_INDEX(old);
 
 	if (!record || atomic_fetch_sub(&la_local_refs[index], 1) != 1)
 		return;
-	if (atomic_fetch_and(&record->holders, ~la_track_my_bit()) & ~la_track_my_bit())
-		return;
-	la_track_fold(record, generation, LA_SEEN_CLOSE, la_now_us());
-	atomic_store(&record->fd, -1);
-	if (change(record, generation, LA_PHASE_CLOSED, 0))
-		atomic_fetch_sub(&region->header->connections_open, 1);
+	if (la_holders_drop(region, record, la_track_my_bit()))
+		atomic_store(&record->fd, -1);
 }
 
 static void publish(int fd, uint64_t slot)
@@ -411,8 +422,7 @@ void la_track_share(int fd)
 /* Holders that died without a close: their bits come off, so that one crashed child does not make a connection shared. */
 static uint64_t living_holders(struct la_region *region, struct la_connection_record *record)
 {
-	uint64_t holders = atomic_load(&record->holders),
-		 others = holders & ~la_track_my_bit() & ~LA_HOLDER_UNKNOWN;
+	uint64_t others = atomic_load(&record->holders) & ~la_track_my_bit() & ~LA_HOLDER_UNKNOWN;
 
 	while (others) {
 		uint32_t i = (uint32_t)__builtin_ctzll(others);
@@ -420,9 +430,9 @@ static uint64_t living_holders(struct la_region *region, struct la_connection_re
 
 		others &= others - 1;
 		if (pid == 0 || la_process_is_gone(pid))
-			holders = atomic_fetch_and(&record->holders, ~(1ull << i)) & ~(1ull << i);
+			la_holders_drop(region, record, 1ull << i);
 	}
-	return holders;
+	return atomic_load(&record->holders);
 }
 
 bool la_track_is_ours(uint64_t slot)
@@ -444,7 +454,7 @@ struct la_release la_track_release(int fd)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_release release = {.slot = la_slot_exchange(fd, 0)};
-	uint64_t mine = la_track_my_bit(), others;
+	uint64_t mine = la_track_my_bit() & ~LA_HOLDER_UNKNOWN, others;
 	struct la_connection_record *record;
 
 	if (!LA_SLOT_TRACKED(release.slot))
@@ -461,7 +471,7 @@ struct la_release la_track_release(int fd)
 	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
 	/* Once our bit is off, another process may end the record at any time: it is ours no more, unless ours was the last. */
 	others = atomic_fetch_and(&record->holders, ~mine) & ~mine;
-	release.last = others == 0 && mine != LA_HOLDER_UNKNOWN &&
+	release.last = others == 0 && mine &&
 		       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
 		       !atomic_load(&giving);
 	if (!release.last && (others & ~LA_HOLDER_UNKNOWN) == 0) {

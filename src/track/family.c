@@ -91,7 +91,7 @@ static void bury(struct la_region *region, uint32_t index)
 	for (i = 0; i < high; i++)
 		if (atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) &
 			bit)
-			atomic_fetch_and(&region->connections[i].holders, ~bit);
+			la_holders_drop(region, &region->connections[i], bit);
 	high = atomic_load(&region->header->threads_high);
 	for (i = 0; i < high; i++) {
 		uint64_t owner = atomic_load(&region->threads[i].owner);
@@ -115,8 +115,7 @@ static uint32_t claim_process(struct la_region *region, uint32_t pid)
 				continue;
 			if (!atomic_compare_exchange_strong(&process->pid, &old, PID_FORKING))
 				continue;
-			if (old)
-				bury(region, i);
+			bury(region, i); /* one that ended by itself leaves its threads' tables */
 			atomic_store(&process->flags, 0);
 			atomic_store(&process->helper_us, 0);
 			process->start_ticks = 0;
@@ -229,7 +228,7 @@ static void drop_what_was_closed(struct la_region *region)
 		if ((atomic_load_explicit(&region->connections[i].holders, memory_order_relaxed) &
 			    mine) &&
 			!atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
-			atomic_fetch_and(&region->connections[i].holders, ~mine);
+			la_holders_drop(region, &region->connections[i], mine);
 }
 
 static void become(uint32_t process)
@@ -385,7 +384,7 @@ void la_track_finish(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t high, i, others = 0;
-	uint64_t mine = la_track_my_bit(), now = la_now_us();
+	uint64_t mine = la_track_my_bit();
 
 	/* A vfork child that calls exit() instead of _exit() would take its parent's connections away. */
 	if (!region || la_track_here() != LA_HERE_SELF)
@@ -393,21 +392,11 @@ void la_track_finish(void)
 	atomic_store(&passive, true);
 	if (my_process != NO_PROCESS) {
 		high = atomic_load(&region->header->connections_high);
-		for (i = 0; i < high; i++) {
-			struct la_connection_record *record = &region->connections[i];
-			uint64_t word = atomic_load(&record->word);
-
-			if (!(atomic_load_explicit(&record->holders, memory_order_relaxed) & mine))
-				continue;
-			if (atomic_fetch_and(&record->holders, ~mine) != mine)
-				continue;
-			la_instant_join(&record->folded[LA_SEEN_CLOSE], LA_WORD_GEN(word), now);
-			while (LA_WORD_PHASE(word) == LA_PHASE_OPEN &&
-				!atomic_compare_exchange_weak(&record->word, &word,
-					LA_WORD_MAKE(LA_WORD_GEN(word), LA_PHASE_CLOSED,
-						LA_WORD_FLAGS(word))))
-				;
-		}
+		for (i = 0; i < high; i++)
+			if (atomic_load_explicit(
+				    &region->connections[i].holders, memory_order_relaxed) &
+				mine)
+				la_holders_drop(region, &region->connections[i], mine);
 		atomic_store(&region->processes[my_process].pid, 0);
 	}
 	for (i = 0; i < LA_REGION_PROCESSES; i++) {

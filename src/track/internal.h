@@ -52,4 +52,10 @@ static inline void la_holders_add(struct la_connection_record *record, uint64_t 
 	atomic_fetch_or_explicit(&record->holders, bits, memory_order_seq_cst);
 }
 
+/*
+ * `bits` hold it no more; the unknown holder's bit stays. True when nobody whom we know does: then it is closed, as far as we can tell. For the
+ * helper too.
+ */
+bool la_holders_drop(struct la_region *region, struct la_connection_record *record, uint64_t bits);
+
 #endif

@@ -1,0 +1,129 @@
+# Processes are made in many ways, and each way hands on, or takes away, descriptors. Whatever a program does, it gets what it gets
+# without lastack, under observe and under enforcing policies; connections that somebody else may hold are never ended, and those that are ours
+# alone are known as such afterwards.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	WORK=$BATS_TEST_TMPDIR
+	# shellcheck source=tests/proof/helpers.bash
+	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
+	HARD=$BUILD/tests/hard
+}
+
+teardown() {
+	stop_all
+}
+
+# transcript NAME COMMAND...: what it says and how it ends, in $WORK/NAME.
+transcript() {
+	local name=$1 status=0
+	shift
+	"$@" >"$WORK/$name" 2>"$WORK/$name.err" 3>&- </dev/null || status=$?
+	echo "status $status" >>"$WORK/$name"
+}
+
+# unread_are NAME RESULT: every connection that was closed with unread data ended so for its peer.
+unread_are() {
+	grep -q '^unread:' "$WORK/$1" || fail "$1: nothing was closed with unread data"
+	! grep '^unread:' "$WORK/$1" | grep -v -x -e "unread:.* $2" || fail "$1: not all $2"
+}
+
+as_plain() {
+	diff <(grep -v '^unread:' "$WORK/plain") <(grep -v '^unread:' "$WORK/$1") || fail "$(cat "$WORK/$1.err")"
+}
+
+# same PROGRAM [ARGUMENT...]: it writes the same with lastack, but for connections closed with unread data: reset as ever under observe, ended in
+# good order under graceful-close, which is done only to those known to be ours alone.
+same() {
+	local reset=-104 end=0
+	[[ $1 != *python* ]] || reset=reset end="b''"
+	use_nothing
+	transcript plain timeout 70 "$@"
+	[ "$(tail -n 1 "$WORK/plain")" = "status 0" ] || fail "without lastack: $(cat "$WORK/plain" "$WORK/plain.err")"
+	unread_are plain "$reset"
+	use observe
+	transcript observed timeout 70 "${preloaded[@]}" "$@"
+	as_plain observed
+	unread_are observed "$reset"
+	use graceful-close bounded-close-wait
+	transcript enforced timeout 70 "${preloaded[@]}" "$@"
+	as_plain enforced
+	unread_are enforced "$end"
+	# No close that could be graceful is plain: whoever is taken for the only holder, and is not, cuts the connection.
+	policy always <<-'END'
+		[close]
+		action = graceful
+		linger = always
+	END
+	use "$WORK/always.policy"
+	transcript lingering timeout 70 "${preloaded[@]}" "$@"
+	as_plain lingering
+	unread_are lingering "$end"
+}
+
+# What ss shows of the processes with these pids: "PID FD STATE LOCAL PEER" of every connection, each holder.
+seen_by_ss() {
+	ss -tanpHO state connected | awk -v pids=" $* " '{
+		users = $0
+		while (match(users, /pid=[0-9]+,fd=[0-9]+/)) {
+			split(substr(users, RSTART, RLENGTH), word, /[=,]/)
+			if (index(pids, " " word[2] " ")) print word[2], word[4], $1, $4, $5
+			users = substr(users, RSTART + RLENGTH)
+		}
+	}' | sed 's/ ESTAB / ESTABLISHED /' | sort
+}
+
+seen_by_lastack() {
+	connections '.[] | select(.holders != []) | . as $c | .holders[] | "\(.pid) \(.fd) \($c.state) \($c.local) \($c.peer)"' |
+		awk -v pids=" $* " 'index(pids, " " $1 " ")' | sort
+}
+
+# true_table NAME [PROGRAM...]: stopped at its end, the program and its children hold exactly what lastack shows, in the same positions.
+true_table() {
+	local name=$1 pids
+	shift
+	start "$name" "${preloaded[@]}" "$@"
+	wait_until 60 has_said_or_ended "$name" '^ready' || fail "$(cat "$WORK/$name.out" "$WORK/$name.err")"
+	pids="${pid_of[$name]} $(pgrep -P "${pid_of[$name]}" | tr '\n' ' ')"
+	# shellcheck disable=SC2086
+	seen_by_ss $pids >"$WORK/ss"
+	# shellcheck disable=SC2086
+	seen_by_lastack $pids >"$WORK/lastack"
+	[ -s "$WORK/ss" ] || fail "ss shows nothing of $pids"
+	diff "$WORK/ss" "$WORK/lastack"
+	tell "$name" go
+}
+
+true_tables() {
+	use observe
+	true_table observed "$@"
+	use graceful-close bounded-close-wait
+	true_table enforced "$@"
+}
+
+# A number of the region's header (include/lastack/region.h): how many entries were ever used, how many connections are open.
+in_region() { # PID FIELD
+	local offset
+	case $2 in
+	connections_high) offset=152 ;;
+	threads_high) offset=156 ;;
+	connections_open) offset=168 ;;
+	esac
+	od -A n -t u4 -j "$offset" -N 4 "$WORK/regions/$1.region" | tr -d ' '
+}
+
+@test "processes: more children than are counted, and thousands that end without closing" {
+	local high threads open
+	same "$HARD/many_children"
+	use graceful-close bounded-close-wait
+	start many "${preloaded[@]}" "$HARD/many_children" stop
+	wait_until 60 has_said_or_ended many '^ready'
+	high=$(in_region "${pid_of[many]}" connections_high)
+	threads=$(in_region "${pid_of[many]}" threads_high)
+	open=$(in_region "${pid_of[many]}" connections_open)
+	[ "$high" -le 4096 ] || fail "$high records for 2 connections"
+	[ "$threads" -le 200 ] || fail "$threads thread tables for 1 process"
+	[ "$open" -le 200 ] || fail "$open connections are said to be open"
+	tell many go
+}
