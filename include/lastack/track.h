@@ -112,8 +112,13 @@ enum la_here la_track_here(void);
 void la_track_become_passive(uint32_t why);
 bool la_track_is_passive(void);
 
-/* The fork wrapper knows what the fork handlers cannot: whether there is a child at all. */
-void la_track_fork_failed(void);
+/*
+ * Around a fork; they know what the fork handlers cannot: whether there is a child at all, and its pid, should it die before its first
+ * instruction. The handler of a signal may fork too, in the middle of it: what `before` returned is given to `after`.
+ */
+uint32_t la_track_before_fork(void);
+/* `pid` as fork returned it. */
+void la_track_after_fork(int pid, uint32_t outer);
 
 /* The region, NULL until the first connection. */
 extern struct la_region *_Atomic la_track_region;
@@ -125,8 +130,6 @@ uint64_t la_track_my_bit(void);
 void la_track_share_inheritable(void);
 /* All descriptors: a process is being made that gets a copy of every one, and nobody counts it (_Fork, raw clone). */
 void la_track_share_all(void);
-/* fork returned `pid` in the parent: the child's entry is known by it, even if the child dies before its first instruction. */
-void la_track_forked(uint32_t pid);
 
 /* ---- connections (connections.c) ----------------------------------------------------------------------------------- */
 

@@ -17,13 +17,32 @@
 
 LA_EXPORT pid_t fork(void)
 {
+	uint32_t outer = la_track_before_fork();
 	pid_t pid = la_real.fork();
 
-	if (pid < 0)
-		la_track_fork_failed();
-	else if (pid > 0)
-		la_track_forked((uint32_t)pid);
+	la_track_after_fork(pid, outer);
 	return pid;
+}
+
+/* These two fork inside the C library, which may fail. */
+LA_EXPORT pid_t forkpty(
+	int *controller, char *name, const struct termios *mode, const struct winsize *size)
+{
+	uint32_t outer = la_track_before_fork();
+	pid_t pid = la_real.forkpty(controller, name, mode, size);
+
+	la_track_after_fork(pid, outer);
+	return pid;
+}
+
+/* Returns to a parent only when there is no child. */
+LA_EXPORT int daemon(int keep_folder, int keep_output)
+{
+	uint32_t outer = la_track_before_fork();
+	int result = la_real.daemon(keep_folder, keep_output);
+
+	la_track_after_fork(result, outer);
+	return result;
 }
 
 static void share_inheritable(void)

@@ -9,6 +9,7 @@
 #ifndef LASTACK_SHIM_H
 #define LASTACK_SHIM_H
 
+#include <pty.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>

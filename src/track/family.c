@@ -40,6 +40,7 @@ static void (*on_fork_child)(void);
 /* Zero in the child of a fork (MADV_WIPEONFORK), intact in a vfork child, whose pid then differs. */
 static _Atomic uint32_t *fork_page;
 
+/* The child that this thread is making: its entry, from the fork handler's count to the return of the call. */
 static __thread uint32_t forking_child = NO_PROCESS;
 
 uint64_t la_track_my_bit(void)
@@ -194,26 +195,26 @@ static void fork_parent(void)
 	atomic_fetch_sub_explicit(&la_forking, 1, memory_order_seq_cst);
 }
 
-void la_track_fork_failed(void)
+uint32_t la_track_before_fork(void)
 {
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-
-	if (!region || forking_child == NO_PROCESS)
-		return;
-	bury(region, forking_child);
-	atomic_store(&region->processes[forking_child].pid, 0);
-	forking_child = NO_PROCESS;
+	return forking_child;
 }
 
-void la_track_forked(uint32_t pid)
+void la_track_after_fork(int pid, uint32_t outer)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t forking = PID_FORKING;
 
-	if (region && forking_child != NO_PROCESS)
-		atomic_compare_exchange_strong(
-			&region->processes[forking_child].pid, &forking, pid);
-	forking_child = NO_PROCESS;
+	if (pid == 0)
+		return;
+	if (region && forking_child != NO_PROCESS) {
+		_Atomic uint32_t *entry = &region->processes[forking_child].pid;
+
+		if (pid < 0)
+			bury(region, forking_child);
+		atomic_compare_exchange_strong(entry, &forking, pid < 0 ? 0 : (uint32_t)pid);
+	}
+	forking_child = outer;
 }
 
 /* Our bit off everything that we do not hold: closed by another thread between counting and forking. */
@@ -242,20 +243,23 @@ static void become(uint32_t process)
 	la_giving_forget();
 	la_rows_forget_mine();
 	my_process = process;
+	forking_child = NO_PROCESS;
 	if (!region) {
 		atomic_store(&region_making, 0);
 		return;
 	}
-	/* A pid of ours means nothing to a parent in another namespace; la_track_forked() has its own word for us. */
+	/* A pid of ours means nothing to a parent in another namespace; la_track_after_fork() has its own word for us. */
 	if (process != NO_PROCESS && !atomic_load(&foreign_pids))
 		atomic_store(&region->processes[process].pid, pid);
 }
 
-/* Is our parent the process that counted us? Not when it made a PID namespace for us (or has died: taken for the same). */
-static bool is_foreign(const struct la_region *region)
+/*
+ * Did our parent make a PID namespace for us? The pid of a parent outside reads 0. (One that is gone, daemon(3)'s, reads as whoever
+ * took us over, in our namespace.)
+ */
+static bool is_foreign(void)
 {
-	return region && my_process != NO_PROCESS &&
-	       (uint32_t)la_sys(SYS_getppid) != atomic_load(&region->processes[my_process].pid);
+	return la_sys(SYS_getppid) == 0;
 }
 
 static void fork_child(void)
@@ -264,7 +268,7 @@ static void fork_child(void)
 
 	if (atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
-	if (is_foreign(region)) {
+	if (region && is_foreign()) {
 		/* Before the parent could take a pid of ours for one of its own, and that one for gone. */
 		atomic_store(&foreign_pids, true);
 		la_track_share_all();
@@ -289,7 +293,10 @@ static void forked_unseen(void)
 		for (i = 0; i < high; i++)
 			if (atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
 				la_holders_add(&region->connections[i], LA_HOLDER_UNKNOWN);
-		my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
+		/* Our pid in another namespace would be taken for somebody else's, and theirs for gone. */
+		atomic_store(&foreign_pids, atomic_load(&foreign_pids) || is_foreign());
+		if (!atomic_load(&foreign_pids))
+			my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
 		if (my_process != NO_PROCESS)
 			atomic_fetch_or(
 				&region->processes[my_process].flags, LA_PROCESS_FAMILY_UNKNOWN);

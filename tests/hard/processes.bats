@@ -113,6 +113,18 @@ in_region() { # PID FIELD
 	od -A n -t u4 -j "$offset" -N 4 "$WORK/regions/$1.region" | tr -d ' '
 }
 
+@test "processes: hundreds of forks while other threads open and close connections" {
+	same "$HARD/forks_among_threads"
+	true_tables "$HARD/forks_among_threads" stop
+}
+
+@test "processes: a fork in a signal handler, at any instruction of a hook and amid another fork" {
+	[ "$(uname -m)" = x86_64 ] || skip "steps by the trap flag of x86-64"
+	export LASTACK_STACKS=0 # a thousand instructions a hook instead of twenty thousand
+	same "$HARD/forks_in_handlers"
+	[ "$(grep -c '^unread:' "$WORK/enforced")" -ge 20 ] # children that went on after a fork in the middle of a call
+}
+
 @test "processes: more children than are counted, and thousands that end without closing" {
 	local high threads open
 	same "$HARD/many_children"
@@ -126,4 +138,9 @@ in_region() { # PID FIELD
 	[ "$threads" -le 200 ] || fail "$threads thread tables for 1 process"
 	[ "$open" -le 200 ] || fail "$open connections are said to be open"
 	tell many go
+}
+
+@test "processes: daemon, forkpty, a second fork, forks that fail, and closing all there is" {
+	same "$HARD/daemons"
+	true_tables "$HARD/daemons" stop
 }
