@@ -14,7 +14,7 @@
 #include "shim.h"
 
 /* A vfork child arranges its descriptors for the program that it will run: what it copies, that program may hold. */
-static void lent(int fd)
+void la_lent(int fd)
 {
 	if (la_on && la_track_here() == LA_HERE_VFORK_CHILD)
 		la_track_share(fd);
@@ -33,7 +33,7 @@ LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
 void la_copying(int fd, uint64_t slot)
 {
 	if (slot)
-		lent(fd);
+		la_lent(fd);
 	if (LA_SLOT_TRACKED(slot))
 		la_track_giving(1);
 	else if (slot)
@@ -80,7 +80,7 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 
 	if ((!slot && !target) || (flags & ~O_CLOEXEC) || !la_here()) {
 		if (slot)
-			lent(from);
+			la_lent(from);
 		return real(from, to, flags);
 	}
 	if (LA_SLOT_IS_OWN(slot)) {
@@ -120,7 +120,7 @@ LA_EXPORT int dup3(int from, int to, int flags)
 LA_COLD void la_descriptor_flags(int fd, long flags)
 {
 	if (!(flags & FD_CLOEXEC))
-		lent(fd);
+		la_lent(fd);
 	if (la_here())
 		la_slot_change_flags(fd, la_slot_load(fd), flags & FD_CLOEXEC ? LA_SLOT_CLOEXEC : 0,
 			flags & FD_CLOEXEC ? 0 : LA_SLOT_CLOEXEC);

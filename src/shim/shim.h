@@ -81,6 +81,8 @@ void la_close_done(struct la_closing closing);
 
 /* close(2) by `real`, for a number that has a slot. Sets errno on failure. */
 int la_close_known(int fd, int (*real)(int fd));
+/* Before a number is copied, or made inheritable. */
+void la_lent(int fd);
 int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to, int flags));
 /* Around a call that copies `fd`, which is `slot`; and when it gave `to`. */
 void la_copying(int fd, uint64_t slot);

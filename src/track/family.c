@@ -339,11 +339,12 @@ bool la_track_is_passive(void)
 	return atomic_load_explicit(&passive, memory_order_relaxed);
 }
 
-/* The kernel knows better than the slot: ioctl(FIONCLEX) is no hook. */
-static bool ends_with_exec(int fd, uint64_t slot)
+/* The kernel knows: would it close this number at an exec: Python's set_inheritable() is an ioctl; and a vfork child has a table of its own. */
+static bool ends_with_exec(int fd)
 {
-	return (LA_SLOT_FLAGS(slot) & LA_SLOT_CLOEXEC) &&
-	       (la_sys(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC);
+	long flags = la_sys(SYS_fcntl, fd, F_GETFD);
+
+	return flags < 0 || (flags & FD_CLOEXEC);
 }
 
 void la_track_share_inheritable(void)
@@ -351,7 +352,7 @@ void la_track_share_inheritable(void)
 	int fd = -1;
 
 	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
-		if (!ends_with_exec(fd, la_slot_load(fd)))
+		if (!ends_with_exec(fd))
 			la_track_share(fd);
 }
 

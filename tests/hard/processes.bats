@@ -113,6 +113,16 @@ in_region() { # PID FIELD
 	od -A n -t u4 -j "$offset" -N 4 "$WORK/regions/$1.region" | tr -d ' '
 }
 
+@test "processes: what children close and move in their parent's memory stays the parent's" {
+	same "$HARD/vfork_children"
+	true_tables "$HARD/vfork_children" stop
+}
+
+@test "processes: Python's subprocess, with connections open in the parent" {
+	same "$PYTHON" "$BATS_TEST_DIRNAME/subprocesses.py"
+	STOP_TO_BE_SEEN=1 true_tables "$PYTHON" "$BATS_TEST_DIRNAME/subprocesses.py"
+}
+
 @test "processes: hundreds of forks while other threads open and close connections" {
 	same "$HARD/forks_among_threads"
 	true_tables "$HARD/forks_among_threads" stop
