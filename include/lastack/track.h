@@ -104,12 +104,13 @@ void la_track_on_fork_child(void (*child)(void));
 enum la_here {
 	LA_HERE_SELF, /* this process, tracking */
 	LA_HERE_VFORK_CHILD, /* runs in our memory, but its descriptors are its own: pass straight through */
+	LA_HERE_APART, /* this thread has left the process's descriptor table: pass straight through */
 	LA_HERE_PASSIVE, /* under seccomp, or finished: no system call of ours */
 };
 /* Costs a getpid; ask only when a tracked descriptor is about to change. A fork that no handler saw is noticed here. */
 enum la_here la_track_here(void);
-/* From now on not one system call of ours (seccomp). Never ends. `why`: flags of enum la_process_flag to show besides PASSIVE. */
-void la_track_become_passive(uint32_t why);
+/* From now on not one system call of ours (seccomp). Never ends. */
+void la_track_become_passive(void);
 bool la_track_is_passive(void);
 
 /*
@@ -130,6 +131,9 @@ uint64_t la_track_my_bit(void);
 void la_track_share_inheritable(void);
 /* All descriptors: a process is being made that gets a copy of every one, and nobody counts it (_Fork, raw clone). */
 void la_track_share_all(void);
+
+/* This thread, one of several, has a descriptor table of its own from now on, with a copy of every number. */
+void la_track_leave(void);
 
 /* ---- connections (connections.c) ----------------------------------------------------------------------------------- */
 

@@ -23,7 +23,8 @@ enum { STACK_BYTES = 64 * 1024, SIGSET_BYTES = 8 };
 static _Atomic uint32_t state;  /* 0 none, 1 being started, 2 runs */
 static _Atomic uint32_t calls;  /* futex: a call for the helper */
 static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
-static _Atomic uint32_t alive;  /* its tid; the kernel clears it when it is gone */
+static _Atomic uint32_t alive;  /* the kernel clears it when it is gone */
+static int thread;              /* its tid */
 static _Atomic bool stopping;
 static _Atomic uint32_t pauses; /* it must not run while this is not 0 */
 static struct la_thread_table *table;
@@ -93,35 +94,29 @@ static void widen_table(void)
 		la_sys(SYS_close, wide);
 }
 
+/* All signals are blocked, and the new thread inherits that: no handler may ever run without thread-local storage. */
 static bool start(void)
 {
-	uint64_t all = ~0ull, mask = 0;
-	int tid, saved_errno = errno;
+	int saved_errno = errno, made;
 
 	widen_table();
-	/* The new thread inherits the mask: no handler may ever run without thread-local storage. */
-	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_BYTES);
 	atomic_store(&alive, 1);
-	tid = clone(helper, stack + STACK_BYTES,
+	made = clone(helper, stack + STACK_BYTES,
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-			CLONE_CHILD_CLEARTID,
-		NULL, NULL, NULL, &alive);
-	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+			CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+		NULL, &thread, NULL, &alive);
 	errno = saved_errno;
-	if (tid < 0)
+	if (made < 0)
 		atomic_store(&alive, 0);
-	return tid >= 0;
+	return made >= 0;
 }
 
-bool la_helper_ensure(void)
+/* From none to running, by whoever is first. */
+static bool start_once(struct la_region *region)
 {
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t none = 0, process = (uint32_t)__builtin_ctzll(la_track_my_bit());
 
-	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
-		return true;
-	if (!region || atomic_load(&stopping) || atomic_load(&pauses) || la_track_is_passive() ||
-		!atomic_compare_exchange_strong(&state, &none, 1))
+	if (!atomic_compare_exchange_strong(&state, &none, 1))
 		return false;
 	if (!start()) {
 		atomic_store(&state, 0); /* too many threads just now: the next close asks again */
@@ -131,6 +126,24 @@ bool la_helper_ensure(void)
 		atomic_fetch_or(&region->processes[process].flags, LA_PROCESS_HELPER);
 	atomic_store_explicit(&state, 2, memory_order_release);
 	return true;
+}
+
+bool la_helper_ensure(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint64_t all = ~0ull, mask = 0;
+	bool started;
+
+	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+		return true;
+	if (!region || atomic_load(&stopping) || atomic_load(&pauses) || la_track_is_passive() ||
+		atomic_load(&state) == 1)
+		return false;
+	/* Before it is said to be starting: a handler that forks here would have its child start it on the same stack. */
+	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_BYTES);
+	started = start_once(region);
+	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+	return started;
 }
 
 void la_helper_wake(void)
@@ -144,20 +157,37 @@ void la_helper_wake(void)
 
 static void wait_until_gone(void)
 {
-	uint32_t tid;
+	uint32_t there;
+	long process = la_sys(SYS_getpid);
 	struct timespec tick = {0, 10000000};
 	int tries;
 
 	atomic_fetch_add(&calls, 1);
 	la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
-	for (tries = 0; tries < 100 && (tid = atomic_load(&alive)); tries++)
-		la_sys(SYS_futex, &alive, FUTEX_WAIT, tid, &tick);
+	for (tries = 0; tries < 100 && (there = atomic_load(&alive)); tries++)
+		la_sys(SYS_futex, &alive, FUTEX_WAIT, there, &tick);
+	/* That was a little before the kernel takes it off the list of threads. */
+	for (tries = 0; tries < 1000; tries++) {
+		if (la_sys(SYS_tgkill, process, thread, 0) == -ESRCH)
+			return;
+		la_sys(SYS_sched_yield);
+	}
+}
+
+/* Does it run? Another thread may be starting it. */
+static bool runs(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 1000 && atomic_load(&state) == 1; tries++)
+		la_sys(SYS_sched_yield);
+	return atomic_load(&state) == 2;
 }
 
 void la_helper_stop(void)
 {
 	atomic_store(&stopping, true);
-	if (atomic_load(&state) == 2)
+	if (runs())
 		wait_until_gone();
 }
 
@@ -166,7 +196,7 @@ bool la_helper_pause(void)
 	bool ran;
 
 	atomic_fetch_add(&pauses, 1);
-	ran = atomic_load(&state) == 2;
+	ran = runs();
 	if (ran)
 		wait_until_gone();
 	return ran;

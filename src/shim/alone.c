@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls for which a process must have one thread, or which change the calling thread alone: unshare and setns; credentials.c and
- * process.c have more of them.
+ * Calls that the kernel makes for one thread only, or refuses to a process that has several: around each the helper ends, and one that
+ * follows is as the caller then is. unshare and setns are here, credentials.c and process.c have more of them.
+ *
+ * A thread that gets a descriptor table of its own (unshare(CLONE_FILES), CLOSE_RANGE_UNSHARE): the only one of a process takes the helper
+ * along. One of several leaves the others' table, which we follow, and is followed no more: what it closes, the others still hold.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
+
+#include <lastack/sys.h>
 
 #include "shim.h"
 
-struct la_alone la_alone_begin(bool splits_table)
-{
-	struct la_alone alone = {.on = la_on && la_here()};
+enum { LINKS_OF_ONE = 3 }; /* of /proc/self/task: itself, its parent, a folder for each thread */
 
-	if (!alone.on)
-		return alone;
-	/* The C library does not count the helper, which is made by a bare clone(2). */
-	if (splits_table && !__libc_single_threaded) {
-		la_enforce_stop();
-		la_track_become_passive(LA_PROCESS_SPLIT);
-		alone.on = false;
-	} else {
+struct la_alone la_alone_begin(void)
+{
+	struct la_alone alone = {.on = la_on && la_here_or_apart()};
+
+	if (alone.on)
 		alone.ran = la_enforce_pause();
-	}
 	return alone;
 }
 
@@ -30,23 +31,91 @@ void la_alone_end(struct la_alone alone)
 {
 	int saved = errno;
 
+	/* A thread with a table of its own cannot start it: the next connection does. */
 	if (alone.on)
-		la_enforce_resume(alone.ran);
+		la_enforce_resume(alone.ran && la_here());
 	errno = saved;
 }
 
-LA_EXPORT int unshare(int flags)
+static bool is_only_thread(void)
 {
-	struct la_alone alone = la_alone_begin(flags & CLONE_FILES);
-	int result = la_real.unshare(flags);
+	struct stat folder;
 
+	if (la_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &folder, 0) != 0)
+		return __libc_single_threaded;
+	return folder.st_nlink == LINKS_OF_ONE;
+}
+
+struct la_split la_split_begin(void)
+{
+	struct la_split split = {.alone = la_alone_begin()};
+
+	split.leaves = split.alone.on && !is_only_thread();
+	if (split.leaves) {
+		/* It belongs to the others. */
+		la_alone_end(split.alone);
+		la_track_giving(1);
+	}
+	return split;
+}
+
+/* The copies of our numbers in the table of this thread. */
+static void close_own(void)
+{
+	int fd = -1;
+
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		if (LA_SLOT_IS_OWN(la_slot_load(fd)))
+			la_sys(SYS_close, fd);
+}
+
+void la_split_end(struct la_split split, bool succeeded)
+{
+	int saved = errno;
+
+	if (!split.leaves) {
+		la_alone_end(split.alone);
+	} else {
+		if (succeeded) {
+			la_track_leave();
+			close_own();
+		}
+		la_track_giving(-1);
+	}
+	errno = saved;
+}
+
+int la_unshare_by(int flags, int (*real)(int flags))
+{
+	struct la_alone alone;
+	struct la_split split;
+	int result;
+
+	if (!(flags & (CLONE_FILES | CLONE_NEWUSER)) || !la_on || !la_here())
+		return real(flags);
+	/* After CLONE_NEWPID no thread can be made any more, so the helper would not come back. */
+	if ((flags & CLONE_NEWUSER) && (flags & CLONE_NEWPID))
+		la_enforce_stop();
+	if (flags & CLONE_FILES) {
+		split = la_split_begin();
+		result = real(flags);
+		la_split_end(split, result == 0);
+		return result;
+	}
+	alone = la_alone_begin();
+	result = real(flags);
 	la_alone_end(alone);
 	return result;
 }
 
+LA_EXPORT int unshare(int flags)
+{
+	return la_unshare_by(flags, la_real.unshare);
+}
+
 LA_EXPORT int setns(int fd, int kind)
 {
-	struct la_alone alone = la_alone_begin(false);
+	struct la_alone alone = la_alone_begin();
 	int result = la_real.setns(fd, kind);
 
 	la_alone_end(alone);

@@ -81,15 +81,15 @@ LA_COLD int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	if (first > last || (flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) || !la_here())
 		return real(first, last, flags);
 	if (flags & CLOSE_RANGE_UNSHARE) {
-		struct la_alone alone = la_alone_begin(true);
+		struct la_split split = la_split_begin();
 
-		result = real(first, first, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC);
-		la_alone_end(alone);
-		if (result < 0)
-			return -1;
+		result = split.leaves
+				 ? real(first, last, flags)
+				 : real(first, first, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC);
+		la_split_end(split, result == 0);
+		if (result < 0 || split.leaves)
+			return result;
 		flags &= ~CLOSE_RANGE_UNSHARE;
-		if (!la_here())
-			return real(first, last, flags);
 	}
 	while ((fd = la_slot_next(fd + 1, end)) >= 0) {
 		uint64_t slot = la_slot_load(fd);

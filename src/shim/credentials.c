@@ -8,10 +8,10 @@
 
 #include "shim.h"
 
-#define AS_ONE(call)                                   \
-	struct la_alone alone = la_alone_begin(false); \
-	int result = (call);                           \
-	la_alone_end(alone);                           \
+#define AS_ONE(call)                              \
+	struct la_alone alone = la_alone_begin(); \
+	int result = (call);                      \
+	la_alone_end(alone);                      \
 	return result
 
 LA_EXPORT int setuid(uid_t uid)

@@ -119,10 +119,10 @@ LA_EXPORT int clone(int (*entry)(void *), void *stack, int flags, void *argument
  */
 void la_seccomp(void)
 {
-	if (la_track_here() != LA_HERE_SELF)
+	if (!la_here_or_apart())
 		return;
 	la_enforce_stop();
-	la_track_become_passive(0);
+	la_track_become_passive();
 }
 
 LA_EXPORT int prctl(int option, ...)
@@ -142,7 +142,7 @@ LA_EXPORT int prctl(int option, ...)
 		la_seccomp();
 	if (option == PR_SET_NO_NEW_PRIVS || option == PR_CAPBSET_DROP) {
 		/* Of one thread only, as far as the kernel goes; the helper follows the caller. */
-		struct la_alone alone = la_alone_begin(false);
+		struct la_alone alone = la_alone_begin();
 		int result = la_real.prctl(option, a, b, c, d);
 
 		la_alone_end(alone);

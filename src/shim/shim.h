@@ -69,6 +69,14 @@ static inline bool la_here(void)
 	return la_track_here() == LA_HERE_SELF;
 }
 
+/* The same for what concerns all threads, also those that have left our descriptor table. */
+static inline bool la_here_or_apart(void)
+{
+	enum la_here here = la_track_here();
+
+	return here == LA_HERE_SELF || here == LA_HERE_APART;
+}
+
 /*
  * The end of what `fd` was, in two halves around the call that really closes it. `place` < 0: plain. When `place` >= 0 the call between must
  * not be one that can be cancelled.
@@ -124,13 +132,21 @@ void la_seccomp(void);
 
 /*
  * Around a call that the kernel makes for one thread only, or refuses to a process that has several: the helper ends before it, and one
- * that follows is as the caller then is. `splits_table`: afterwards the caller has a descriptor table of its own, and where other
- * threads keep the old one a number says no longer what it names; then lastack stands aside for good. la_alone_end() keeps errno.
+ * that follows is as the caller then is. The ends keep errno.
  */
 struct la_alone {
 	bool on, ran;
 };
-struct la_alone la_alone_begin(bool splits_table);
+struct la_alone la_alone_begin(void);
 void la_alone_end(struct la_alone alone);
+
+/* The same around a call by which this thread gets a descriptor table of its own. `leaves`: others keep the one that we follow. */
+struct la_split {
+	struct la_alone alone;
+	bool leaves;
+};
+struct la_split la_split_begin(void);
+void la_split_end(struct la_split split, bool succeeded);
+int la_unshare_by(int flags, int (*real)(int flags));
 
 #endif

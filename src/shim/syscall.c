@@ -34,6 +34,11 @@ static int raw_dup2(int from, int to, int flags)
 }
 #endif
 
+static int raw_unshare(int flags)
+{
+	return (int)la_real.syscall(SYS_unshare, flags);
+}
+
 static int raw_close_range(unsigned int first, unsigned int last, int flags)
 {
 	return (int)la_real.syscall(SYS_close_range, first, last, flags);
@@ -76,6 +81,7 @@ LA_EXPORT long syscall(long number, ...)
 		return (int)a == (int)b ? la_real.syscall(number, a, b)
 					: la_dup2_by((int)a, (int)b, 0, raw_dup2);
 #endif
+	case SYS_unshare: return la_unshare_by((int)a, raw_unshare);
 	case SYS_prctl:
 		if (a == PR_SET_SECCOMP &&
 			(b == SECCOMP_MODE_STRICT || (b == SECCOMP_MODE_FILTER && c)))
@@ -87,12 +93,11 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	case SYS_exit:
 		/* Were this the last thread, the helper would keep the process. If not, the next close starts another. */
-		alone = la_alone_begin(false);
+		alone = la_alone_begin();
 		alone.ran = false;
 		la_alone_end(alone);
 		break;
-	case SYS_unshare:
-	case SYS_setns: alone = la_alone_begin(number == SYS_unshare && (a & CLONE_FILES)); break;
+	case SYS_setns: alone = la_alone_begin(); break;
 #ifdef SYS_fork
 	case SYS_fork:
 	case SYS_vfork:
@@ -171,7 +176,6 @@ LA_EXPORT long syscall(long number, ...)
 		if (result == 0 && slot)
 			la_descriptor_control((int)a, (unsigned long)b);
 		break;
-	case SYS_unshare:
 	case SYS_setns: la_alone_end(alone); break;
 	case SYS_readv:
 		if (result <= 0 && LA_SLOT_TRACKED(slot))

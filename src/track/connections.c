@@ -18,7 +18,7 @@ enum {
 	ROOMY = 4096, /* closed records are kept at least until there are so many */
 };
 
-static _Atomic int giving; /* calls under way that may make another holder */
+static _Atomic int giving;    /* calls under way that may make another holder */
 static _Atomic uint32_t hand; /* where the next free record is looked for */
 
 struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation)

@@ -43,6 +43,9 @@ static _Atomic uint32_t *fork_page;
 /* The child that this thread is making: its entry, from the fork handler's count to the return of the call. */
 static __thread uint32_t forking_child = NO_PROCESS;
 
+/* This thread left the table of descriptors that we follow. */
+static __thread bool apart;
+
 uint64_t la_track_my_bit(void)
 {
 	return 1ull << my_process;
@@ -266,6 +269,8 @@ static void fork_child(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 
+	if (apart) /* of the numbers that it has, nothing is known */
+		atomic_store(&passive, true);
 	if (atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
 	if (region && is_foreign()) {
@@ -311,6 +316,8 @@ enum la_here la_track_here(void)
 
 	if (atomic_load_explicit(&passive, memory_order_relaxed))
 		return LA_HERE_PASSIVE;
+	if (apart)
+		return LA_HERE_APART;
 	if (!fork_page)
 		return LA_HERE_SELF;
 	known = atomic_load_explicit(fork_page, memory_order_relaxed);
@@ -323,12 +330,12 @@ enum la_here la_track_here(void)
 	return LA_HERE_SELF;
 }
 
-void la_track_become_passive(uint32_t why)
+void la_track_become_passive(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 
 	if (region && my_process != NO_PROCESS)
-		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE | why);
+		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_PASSIVE);
 	/* Its children will not be counted. */
 	la_track_share_all();
 	atomic_store(&passive, true);
@@ -362,6 +369,16 @@ void la_track_share_all(void)
 
 	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
 		la_track_share(fd);
+}
+
+void la_track_leave(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (region && my_process != NO_PROCESS)
+		atomic_fetch_or(&region->processes[my_process].flags, LA_PROCESS_SPLIT);
+	la_track_share_all();
+	apart = true;
 }
 
 void la_track_on_fork_child(void (*child)(void))

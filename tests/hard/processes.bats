@@ -135,6 +135,11 @@ in_region() { # PID FIELD
 	[ "$(grep -c '^unread:' "$WORK/enforced")" -ge 20 ] # children that went on after a fork in the middle of a call
 }
 
+@test "processes: a thread that leaves the descriptor table leaves the others theirs" {
+	same "$HARD/leaves_the_table"
+	true_tables "$HARD/leaves_the_table" stop
+}
+
 @test "processes: more children than are counted, and thousands that end without closing" {
 	local high threads open
 	same "$HARD/many_children"
