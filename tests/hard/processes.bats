@@ -159,3 +159,16 @@ in_region() { # PID FIELD
 	same "$HARD/daemons"
 	true_tables "$HARD/daemons" stop
 }
+
+@test "processes: a server executes itself anew with its listener and a connection, and into an empty environment" {
+	same "$HARD/re_executes"
+}
+
+@test "processes: no children to wait for, no signals, no death of a parent come from lastack" {
+	same "$HARD/no_children"
+}
+
+@test "processes: init of a PID namespace waits for orphans, and its parent goes on closing gracefully" {
+	[ "$(id -u)" -eq 0 ] || skip "a PID namespace needs root"
+	same "$HARD/no_children" pid-namespace
+}
