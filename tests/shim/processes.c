@@ -3,6 +3,7 @@
  * Processes that inherit connections: fork, vfork and exec, _Fork, clone, posix_spawn, system, popen. A child that says something after its parent has
  * closed must be heard. Then SIGPIPE, and prctl.
  */
+#include <pty.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -156,6 +157,38 @@ static void uncounted(bool by_clone)
 	SAY(ended(pid));
 }
 
+/* These fork inside the C library. */
+static void in_the_background(void)
+{
+	int peer = inherited_connection(), status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		/* Its parent ends in it. */
+		if (daemon(1, 1) < 0)
+			_exit(3);
+		usleep(100000);
+		_exit(write(9, "answer\n", 7) != 7);
+	}
+	NEEDED(waitpid(pid, &status, 0) == pid);
+	SAY(status);
+	parent_closes(peer);
+}
+
+static void on_a_terminal(void)
+{
+	int peer = inherited_connection(), terminal = -1;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+
+	if (pid == 0) {
+		usleep(100000);
+		_exit(isatty(0) && write(9, "answer\n", 7) != 7);
+	}
+	parent_closes(peer);
+	SAY(ended(pid));
+	NEEDED(close(terminal) == 0);
+}
+
 static void spawns(void)
 {
 	int peer = inherited_connection();
@@ -248,6 +281,8 @@ int main(void)
 		execs(way);
 	inheritable_after_all(false);
 	inheritable_after_all(true);
+	in_the_background();
+	on_a_terminal();
 	uncounted(false);
 	uncounted(true);
 	spawns();

@@ -77,3 +77,11 @@ for each in ("_Fork", "__fork", "execvpe", "execveat", "closefrom"):
             os._exit(len(os.listdir("/proc/self/fd")))
         os._exit(9)
     print(each, status(child))
+
+reads, writes = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(writes, b"daemon %d" % libc.daemon(1, 1))
+    os._exit(0)
+print("its parent", status(child))
+print(os.read(reads, 20).decode())

@@ -104,3 +104,9 @@ in_a_child("setregid", lambda: os.setregid(nobody, nobody))
 in_a_child("setresgid", lambda: os.setresgid(nobody, nobody, nobody))
 in_a_child("setgroups", lambda: os.setgroups([nobody]))
 in_a_child("initgroups", lambda: os.initgroups("nobody", nobody))
+
+child, terminal = os.forkpty()
+if child == 0:
+    print("from a terminal", flush=True)
+    os._exit(os.isatty(0))
+print(os.read(terminal, 100), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
