@@ -153,8 +153,11 @@ void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
 void la_track_received(int fd);
 /* SO_LINGER was set. */
 void la_track_linger(int fd, bool on, int seconds);
-/* +1 before, -1 after a call that may give descriptors away: no release is `last` meanwhile. A fork's child begins with 0. */
-void la_track_giving(int change);
+/*
+ * +1 before, -1 after a call that may make another holder of this connection: its release is not `last` meanwhile. A thread that
+ * leaves the call by a jump or a cancellation leaves this one connection so for good, and no other. A fork's child begins with 0.
+ */
+void la_track_giving(uint64_t slot, int change);
 /* Someone that we do not follow may hold it from now on (SCM_RIGHTS), whether it has a connection already or will get one. */
 void la_track_share(int fd);
 

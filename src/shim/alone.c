@@ -54,7 +54,7 @@ struct la_split la_split_begin(void)
 	if (split.leaves) {
 		/* It belongs to the others. */
 		la_alone_end(split.alone);
-		la_track_giving(1);
+		la_track_share_all();
 	}
 	return split;
 }
@@ -75,12 +75,9 @@ void la_split_end(struct la_split split, bool succeeded)
 
 	if (!split.leaves) {
 		la_alone_end(split.alone);
-	} else {
-		if (succeeded) {
-			la_track_leave();
-			close_own();
-		}
-		la_track_giving(-1);
+	} else if (succeeded) {
+		la_track_leave();
+		close_own();
 	}
 	errno = saved;
 }

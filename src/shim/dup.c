@@ -35,7 +35,7 @@ void la_copying(int fd, uint64_t slot)
 	if (slot)
 		la_lent(fd);
 	if (LA_SLOT_TRACKED(slot))
-		la_track_giving(1);
+		la_track_giving(slot, 1);
 	else if (slot)
 		la_track_share(fd);
 }
@@ -43,7 +43,7 @@ void la_copying(int fd, uint64_t slot)
 void la_copied(uint64_t slot)
 {
 	if (LA_SLOT_TRACKED(slot))
-		la_track_giving(-1);
+		la_track_giving(slot, -1);
 }
 
 LA_EXPORT int dup(int fd)

@@ -3,16 +3,20 @@
  * Giving descriptors away by SCM_RIGHTS: the description has another holder from then on, so it is never shut down by us.
  */
 #include <errno.h>
+#include <limits.h>
+
+#include <lastack/sys.h>
 
 #include "shim.h"
 
-void la_gave(const struct msghdr *message)
+enum { PAGE = 4096 };
+
+/* To each descriptor of a message that the kernel can read. How many there are. */
+static size_t each(const struct msghdr *message, void (*tell)(int fd))
 {
 	struct cmsghdr *control;
+	size_t told = 0;
 
-	/* Asked of the message, not of the number: a connection may have had that before, and left it unseen. */
-	if (!la_on || !message->msg_control || message->msg_controllen < sizeof(struct cmsghdr))
-		return;
 	for (control = CMSG_FIRSTHDR(message); control;
 		control = CMSG_NXTHDR((struct msghdr *)message, control)) {
 		const int *fds = (const int *)CMSG_DATA(control);
@@ -21,53 +25,128 @@ void la_gave(const struct msghdr *message)
 		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
 			control->cmsg_len < CMSG_LEN(0))
 			continue;
-		if (!la_here())
-			return;
+		if (!la_here()) /* asked only now: other control data comes with each datagram */
+			return 0;
 		count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++)
-			la_track_share(fds[i]);
+			tell(fds[i]);
+		told += count;
 	}
+	return told;
+}
+
+static bool has_control(const struct msghdr *message)
+{
+	return message->msg_control && message->msg_controllen >= sizeof(struct cmsghdr) &&
+	       message->msg_controllen <= INT_MAX; /* more is refused by the kernel */
+}
+
+void la_gave(const struct msghdr *message)
+{
+	/* Asked of the message, not of the number: a connection may have had that before, and left it unseen. */
+	if (la_on && has_control(message))
+		each(message, la_track_share);
+}
+
+static void begin(int fd)
+{
+	uint64_t slot = la_slot_load(fd);
+
+	if (LA_SLOT_TRACKED(slot))
+		la_track_giving(slot, 1);
+}
+
+static void end(int fd)
+{
+	uint64_t slot = la_slot_load(fd);
+
+	if (LA_SLOT_TRACKED(slot))
+		la_track_giving(slot, -1);
 }
 
 /*
- * The message is looked at after the call, when the kernel has found its pointers good. Until then the receiver may hold
- * what another thread of ours closes, so no close is graceful meanwhile. A thread that is cancelled in the call leaves it so, which
- * is safe; undoing it would need an unwinder in every process (libgcc_s).
+ * Could the kernel read there? Asked by a call that changes nothing: it reads a set of signals, and only then refuses to do with it
+ * what it does not know. `bytes` is at least that of a set.
  */
-bool la_begin_giving(int fd)
+static bool is_readable(const void *from, size_t bytes)
 {
-	bool guard = la_on && !LA_SLOT_TRACKED(la_slot_load(fd)) && la_enforce_closes();
+	const char *at = from, *last = at + bytes - sizeof(uint64_t);
 
-	if (guard)
-		la_track_giving(1);
-	return guard;
+	for (;;) {
+		if (la_sys(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)) == -EFAULT)
+			return false;
+		if (at == last)
+			return true;
+		at = (const char *)(((uintptr_t)at | (PAGE - 1)) + 1);
+		if (at > last)
+			at = last;
+	}
 }
 
-void la_end_giving(bool guard)
+static const struct msghdr *header(const struct msghdr *first, size_t stride, unsigned int i)
 {
-	if (guard)
-		la_track_giving(-1);
+	return (const void *)((const char *)first + i * stride);
+}
+
+/*
+ * From the call on the receiver may hold what another thread of ours closes, so what a message gives is not closed gracefully
+ * meanwhile. What the kernel could not read, it will not send, and we do not read it either. Returns how many messages to look at afterwards.
+ */
+unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, unsigned int count)
+{
+	uintptr_t readable = 0; /* up to here */
+	size_t told = 0;
+	unsigned int i;
+
+	if (!la_on || LA_SLOT_TRACKED(la_slot_load(fd)) || !la_enforce_closes() ||
+		!atomic_load_explicit(&la_track_region, memory_order_acquire))
+		return 0;
+	for (i = 0; i < count; i++) {
+		const struct msghdr *message = header(first, stride, i);
+		uintptr_t behind = (uintptr_t)(message + 1);
+
+		if (behind > readable) {
+			if (!is_readable(message, sizeof(*message)))
+				break;
+			readable = ((behind - 1) | (PAGE - 1)) + 1;
+		}
+		if (!has_control(message))
+			continue;
+		if (!is_readable(message->msg_control, message->msg_controllen))
+			break;
+		told += each(message, begin);
+	}
+	return told ? i : 0;
+}
+
+void la_end_giving(const struct msghdr *first, size_t stride, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (has_control(header(first, stride, i)))
+			each(header(first, stride, i), end);
 }
 
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	bool guard = la_begin_giving(fd);
+	unsigned int given = la_begin_giving(fd, message, 0, 1);
 	ssize_t result = la_real.sendmsg(fd, message, flags);
 
 	if (result >= 0)
 		la_gave(message);
-	la_end_giving(guard);
+	la_end_giving(message, 0, given);
 	return result;
 }
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	bool guard = la_begin_giving(fd);
+	unsigned int given = la_begin_giving(fd, &messages->msg_hdr, sizeof(*messages), count);
 	int result = la_real.sendmmsg(fd, messages, count, flags), i;
 
 	for (i = 0; i < result; i++)
 		la_gave(&messages[i].msg_hdr);
-	la_end_giving(guard);
+	la_end_giving(&messages->msg_hdr, sizeof(*messages), given);
 	return result;
 }
 

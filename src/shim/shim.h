@@ -117,9 +117,12 @@ void la_descriptor_control(int fd, unsigned long request);
 /* How many bytes these buffers take. */
 size_t la_room_of(const struct iovec *parts, size_t count);
 
-/* Messages that may carry descriptors. la_begin_giving() before the call, the others after it succeeded. */
-bool la_begin_giving(int fd);
-void la_end_giving(bool guard);
+/*
+ * Messages that may carry descriptors. la_begin_giving() before the call, for `count` headers that stand `stride` bytes apart, and
+ * la_end_giving() with its result, and the same, after it; the others after it succeeded.
+ */
+unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, unsigned int count);
+void la_end_giving(const struct msghdr *first, size_t stride, unsigned int count);
 void la_gave(const struct msghdr *message);
 void la_received(struct msghdr *message);
 

@@ -57,7 +57,8 @@ LA_EXPORT long syscall(long number, ...)
 	long a, b, c, d, e, f, result, i;
 	struct la_alone alone = {0};
 	uint64_t slot;
-	bool guard, copies;
+	unsigned int given = 0;
+	bool copies;
 
 	va_start(arguments, number);
 	a = va_arg(arguments, long);
@@ -114,7 +115,11 @@ LA_EXPORT long syscall(long number, ...)
 		 (number == SYS_fcntl && (b == F_DUPFD || b == F_DUPFD_CLOEXEC));
 	if (copies)
 		la_copying((int)a, slot);
-	guard = (number == SYS_sendmsg || number == SYS_sendmmsg) && la_begin_giving((int)a);
+	if (number == SYS_sendmsg)
+		given = la_begin_giving((int)a, (const struct msghdr *)b, 0, 1);
+	else if (number == SYS_sendmmsg)
+		given = la_begin_giving(
+			(int)a, (const struct msghdr *)b, sizeof(struct mmsghdr), (unsigned int)c);
 	result = la_real.syscall(number, a, b, c, d, e, f);
 	while (result == -1 && la_make_room())
 		result = la_real.syscall(number, a, b, c, d, e, f);
@@ -195,6 +200,6 @@ LA_EXPORT long syscall(long number, ...)
 	}
 	if (copies)
 		la_copied(slot);
-	la_end_giving(guard);
+	la_end_giving((const struct msghdr *)b, sizeof(struct mmsghdr), given);
 	return result;
 }

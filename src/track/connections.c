@@ -18,7 +18,8 @@ enum {
 	ROOMY = 4096, /* closed records are kept at least until there are so many */
 };
 
-static _Atomic int giving;    /* calls under way that may make another holder */
+/* Calls under way that may make another holder, by connection index: 16 bits of its generation, 16 bits of their number. */
+static _Atomic uint32_t giving[LA_REGION_CONNECTIONS];
 static _Atomic uint32_t hand; /* where the next free record is looked for */
 
 struct la_connection_record *la_track_record(uint64_t slot, uint32_t *generation)
@@ -394,18 +395,37 @@ void la_track_linger(int fd, bool on, int seconds)
 			return;
 }
 
-void la_track_giving(int change)
+void la_track_giving(uint64_t slot, int change)
 {
-	int now = atomic_load(&giving);
+	_Atomic uint32_t *calls = &giving[LA_SLOT_INDEX(slot)];
+	uint32_t old = atomic_load(calls), tag = LA_SLOT_TAG(slot), count;
 
-	/* Never below 0: in the child of a fork out of such a call (a signal handler's), the beginning is forgotten. */
-	while (now + change >= 0 && !atomic_compare_exchange_weak(&giving, &now, now + change))
-		;
+	if (!la_track_record(slot, NULL))
+		return;
+	do {
+		count = old >> 16 == tag ? old & 0xffff
+					 : 0; /* another generation's calls are over */
+		/* Never below 0: in the child of a fork out of such a call (a signal handler's), the beginning is forgotten. */
+		if (count == 0 && change < 0)
+			return;
+	} while (!atomic_compare_exchange_weak(
+		calls, &old, tag << 16 | ((count + (uint32_t)change) & 0xffff)));
 }
 
 void la_giving_forget(void)
 {
-	atomic_store(&giving, 0);
+	int fd = -1;
+
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		if (LA_SLOT_TRACKED(la_slot_load(fd)))
+			atomic_store(&giving[LA_SLOT_INDEX(la_slot_load(fd))], 0);
+}
+
+static bool is_being_given(uint64_t slot)
+{
+	uint32_t calls = atomic_load(&giving[LA_SLOT_INDEX(slot)]);
+
+	return calls >> 16 == LA_SLOT_TAG(slot) && (calls & 0xffff);
 }
 
 void la_track_share(int fd)
@@ -441,7 +461,7 @@ bool la_track_is_ours(uint64_t slot)
 	struct la_connection_record *record = la_track_record(slot, NULL);
 
 	return record && !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
-	       !atomic_load(&giving) && la_track_my_bit() != LA_HOLDER_UNKNOWN &&
+	       !is_being_given(slot) && la_track_my_bit() != LA_HOLDER_UNKNOWN &&
 	       living_holders(region, record) == la_track_my_bit();
 }
 
@@ -456,6 +476,7 @@ struct la_release la_track_release(int fd)
 	struct la_release release = {.slot = la_slot_exchange(fd, 0)};
 	uint64_t mine = la_track_my_bit() & ~LA_HOLDER_UNKNOWN, others;
 	struct la_connection_record *record;
+	bool given;
 
 	if (!LA_SLOT_TRACKED(release.slot))
 		return release;
@@ -467,13 +488,14 @@ struct la_release la_track_release(int fd)
 	if (atomic_fetch_sub(&la_local_refs[release.index], 1) != 1)
 		return release;
 	release.last_here = true;
+	/* Before the holders: a call that ends in between has added its own. */
+	given = is_being_given(release.slot);
 	living_holders(region, record);
 	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
 	/* Once our bit is off, another process may end the record at any time: it is ours no more, unless ours was the last. */
 	others = atomic_fetch_and(&record->holders, ~mine) & ~mine;
 	release.last = others == 0 && mine &&
-		       !atomic_load_explicit(&la_forking, memory_order_seq_cst) &&
-		       !atomic_load(&giving);
+		       !atomic_load_explicit(&la_forking, memory_order_seq_cst) && !given;
 	if (!release.last && (others & ~LA_HOLDER_UNKNOWN) == 0) {
 		/* As far as we know it is closed; an unknown holder shows in the kernel (inode). */
 		la_track_saw(release.slot, LA_SEEN_CLOSE);

@@ -176,11 +176,11 @@ static inline void duplicate_one(_Atomic uint32_t *place)
 
 	if (!id)
 		return;
-	la_track_giving(1);
+	la_track_giving(slot, 1);
 	to = fcntl(from, F_DUPFD_CLOEXEC, 0);
 	if (to >= 0)
 		la_track_duplicated(slot, to, LA_SLOT_CLOEXEC);
-	la_track_giving(-1);
+	la_track_giving(slot, -1);
 	if (to >= 0)
 		close_tracked(to);
 	atomic_store(place, id);
