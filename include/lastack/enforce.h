@@ -32,7 +32,8 @@ bool la_enforce_closes(void);
 /*
  * A close of `fd` is about to happen; its slot has been released and no other number of this process holds the connection.
  * When it shall be graceful, the FIN is sent now and a place kept: returns its number, and the caller closes `fd` in its own
- * way (not by a call that can be cancelled) and then commits. Else -1, and nothing has happened. Never blocks.
+ * way (not by a call that can be cancelled) and then commits; until then all signals of the thread are blocked. Else -1, and nothing has
+ * happened. Never blocks.
  */
 int la_enforce_begin(int fd, const struct la_release *release);
 /* The number is closed: the helper drains from now on. Nothing happens for place -1. */

@@ -51,4 +51,25 @@ static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long
 #define la_sys_pick(nr, a, b, c, d, e, f, ...) \
 	la_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/*
+ * All signals of this thread, glibc's own too: around the few steps that no handler may cut off by a jump, and no cancellation. The
+ * handler runs at the restore.
+ */
+enum {
+	LA_SIG_SETMASK = 2
+}; /* the kernel's; <signal.h> would bring <unistd.h> to those who define its functions */
+
+static inline uint64_t la_signals_block(void)
+{
+	uint64_t all = ~0ull, before = 0;
+
+	la_sys(SYS_rt_sigprocmask, LA_SIG_SETMASK, &all, &before, sizeof(all));
+	return before;
+}
+
+static inline void la_signals_restore(uint64_t before)
+{
+	la_sys(SYS_rt_sigprocmask, LA_SIG_SETMASK, &before, 0, sizeof(before));
+}
+
 #endif

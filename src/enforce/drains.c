@@ -93,9 +93,10 @@ void la_drains_fill(int place, const struct la_drain_order *order)
 	places[place].order = *order;
 }
 
-void la_drains_commit(int place)
+uint64_t la_drains_commit(int place)
 {
 	struct place *at = &places[place];
+	uint64_t signals = at->order.signals;
 
 	at->started_ns = at->progress_ns = la_now_ns();
 	at->due_ns = 0;
@@ -105,6 +106,7 @@ void la_drains_commit(int place)
 	atomic_store_explicit(&at->state, PLACE_DRAINING, memory_order_release);
 	cds_wfcq_node_init(&at->node);
 	cds_wfcq_enqueue((struct cds_wfcq_head *)&queue_head, &queue_tail, &at->node);
+	return signals;
 }
 
 uint32_t la_drains_count(void)

@@ -18,7 +18,7 @@
 
 #include "internal.h"
 
-enum { STACK_BYTES = 64 * 1024, SIGSET_BYTES = 8 };
+enum { STACK_BYTES = 64 * 1024 };
 
 static _Atomic uint32_t state;  /* 0 none, 1 being started, 2 runs */
 static _Atomic uint32_t calls;  /* futex: a call for the helper */
@@ -131,7 +131,7 @@ static bool start_once(struct la_region *region)
 bool la_helper_ensure(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-	uint64_t all = ~0ull, mask = 0;
+	uint64_t signals;
 	bool started;
 
 	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
@@ -139,10 +139,13 @@ bool la_helper_ensure(void)
 	if (!region || atomic_load(&stopping) || atomic_load(&pauses) || la_track_is_passive() ||
 		atomic_load(&state) == 1)
 		return false;
-	/* Before it is said to be starting: a handler that forks here would have its child start it on the same stack. */
-	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_BYTES);
+	/*
+	 * Before it is said to be starting: a handler that forks here would have its child start it on the same stack, and one that jumps
+	 * away would leave it starting for ever.
+	 */
+	signals = la_signals_block();
 	started = start_once(region);
-	la_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+	la_signals_restore(signals);
 	return started;
 }
 

@@ -32,12 +32,13 @@ struct la_drain_order {
 	uint64_t cookie;
 	uint64_t idle_ns, total_ns, bytes;
 	uint32_t max;
+	uint64_t signals; /* of the closing thread: blocked from the reservation to the commit */
 	bool fin_due; /* not sent yet: another thread may still be in a send() that fills the buffer */
 };
-/* Any thread: keep a place, -1 when there is none; fill it, then hand it over; or give it back. */
+/* Any thread: keep a place, -1 when there is none; fill it, then hand it over, which tells order.signals; or give it back. */
 int la_drains_reserve(void);
 void la_drains_fill(int place, const struct la_drain_order *order);
-void la_drains_commit(int place);
+uint64_t la_drains_commit(int place);
 void la_drains_cancel(int place);
 /* End the oldest one, from any thread. */
 void la_drains_evict_oldest(void);

@@ -94,6 +94,44 @@ static bool is_needed(int fd, enum la_close_linger linger)
 	return la_kernel_unread(fd) > 0 || (peer_open && la_kernel_unacked(fd) > 0);
 }
 
+/* The close is to be graceful: a place, its dup and our FIN; or -1. With all signals blocked. */
+static int begin(struct la_drain_order *order, const struct la_release *release, int fd,
+	const struct la_connection_record *record)
+{
+	struct la_tcp tcp;
+	int place;
+
+	/* The number first: a table that grows while the helper shares it costs a grace period of the kernel's (10 ms). */
+	order->fd = la_act_dup(fd);
+	place = order->fd >= 0 && la_helper_ensure() ? la_drains_reserve() : -1;
+	if (place < 0) {
+		if (order->fd >= 0)
+			la_sys(SYS_close, order->fd);
+		la_track_count(LA_COUNT_PLAIN_FULL);
+		return -1;
+	}
+	/* Kernel truth beats the table, and a set that would go on reporting the closed number forbids it all. */
+	if (la_kernel_cookie(order->fd, &order->cookie) < 0 ||
+		order->cookie != atomic_load(&record->cookie) || !la_act_leave_epolls(fd)) {
+		la_drains_cancel(place);
+		la_sys(SYS_close, order->fd);
+		return -1;
+	}
+	if (order->max && la_drains_count() > order->max)
+		la_drains_evict_oldest();
+	/*
+	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output waits to be
+	 * sent, that cannot be told: the helper sends the FIN when all of it is out.
+	 */
+	order->fin_due = la_kernel_tcp(order->fd, &tcp) == 0 && tcp.notsent_bytes > 0;
+	la_slot_exchange(order->fd, LA_SLOT_OWN(place));
+	la_drains_fill(place, order);
+	la_track_draining(release);
+	if (!order->fin_due)
+		la_act_send_fin(order->fd);
+	return place;
+}
+
 int la_enforce_begin(int fd, const struct la_release *release)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
@@ -103,7 +141,6 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	uint32_t asked = LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED;
 	struct la_view view;
 	const struct la_rule *rule;
-	struct la_tcp tcp;
 	int place;
 
 	if (record->role == LA_ROLE_LISTENER || (LA_WORD_FLAGS(atomic_load(&record->word)) & asked))
@@ -120,41 +157,21 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	order.total_ns = rule->total_ns;
 	order.bytes = rule->drain_bytes;
 	order.max = rule->max;
-	/* The number first: a table that grows while the helper shares it costs a grace period of the kernel's (10 ms). */
-	order.fd = la_act_dup(fd);
-	place = order.fd >= 0 && la_helper_ensure() ? la_drains_reserve() : -1;
-	if (place < 0) {
-		if (order.fd >= 0)
-			la_sys(SYS_close, order.fd);
-		la_track_count(LA_COUNT_PLAIN_FULL);
-		return -1;
-	}
-	/* Kernel truth beats the table, and a set that would go on reporting the closed number forbids it all. */
-	if (la_kernel_cookie(order.fd, &order.cookie) < 0 ||
-		order.cookie != atomic_load(&record->cookie) || !la_act_leave_epolls(fd)) {
-		la_drains_cancel(place);
-		la_sys(SYS_close, order.fd);
-		return -1;
-	}
-	if (order.max && la_drains_count() > order.max)
-		la_drains_evict_oldest();
-	/*
-	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output waits to be
-	 * sent, that cannot be told: the helper sends the FIN when all of it is out.
-	 */
-	order.fin_due = la_kernel_tcp(order.fd, &tcp) == 0 && tcp.notsent_bytes > 0;
-	la_slot_exchange(order.fd, LA_SLOT_OWN(place));
-	la_drains_fill(place, &order);
-	la_track_draining(release);
-	if (!order.fin_due)
-		la_act_send_fin(order.fd);
+	/* A handler that jumped away from here on would leave a connection half-closed that nobody drains. */
+	order.signals = la_signals_block();
+	place = begin(&order, release, fd, record);
+	if (place < 0)
+		la_signals_restore(order.signals);
 	return place;
 }
 
 void la_enforce_commit(int place)
 {
+	uint64_t signals;
+
 	if (place < 0)
 		return;
-	la_drains_commit(place);
+	signals = la_drains_commit(place);
 	la_helper_wake();
+	la_signals_restore(signals);
 }

@@ -227,13 +227,14 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 	atomic_store_explicit(&record->holders,
 		la_track_my_bit() | (slot_flags & LA_SLOT_SHARED ? LA_HOLDER_UNKNOWN : 0),
 		memory_order_relaxed);
+	/* First: one too many, where a handler jumps away, costs nothing; one too few would be four thousand millions. */
+	atomic_fetch_add_explicit(&region->header->connections_open, 1, memory_order_relaxed);
 	atomic_store_explicit(&record->word, LA_WORD_MAKE(generation, LA_PHASE_OPEN, flags),
 		memory_order_release);
 	publish(fd, LA_SLOT_MAKE(index, slot_flags, generation));
 	/* Either the fork handler's count saw the record, or we see the fork. Both are sequentially consistent. */
 	if (atomic_load_explicit(&la_forking, memory_order_seq_cst))
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
-	atomic_fetch_add_explicit(&region->header->connections_open, 1, memory_order_relaxed);
 	if (role == LA_ROLE_SERVER || role == LA_ROLE_CLIENT)
 		la_track_count(
 			role == LA_ROLE_SERVER ? LA_COUNT_OPENED_SERVER : LA_COUNT_OPENED_CLIENT);

@@ -132,13 +132,10 @@ static uint32_t claim_process(struct la_region *region, uint32_t pid)
 	return NO_PROCESS;
 }
 
-struct la_region *la_region_now(void)
+static struct la_region *make_region(void)
 {
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	int nobody = 0;
 
-	if (region || atomic_load_explicit(&passive, memory_order_relaxed))
-		return region;
 	/* Whoever comes while it is being made goes on untracked: nobody waits. */
 	if (!atomic_compare_exchange_strong(&region_making, &nobody, 1))
 		return NULL;
@@ -157,6 +154,20 @@ struct la_region *la_region_now(void)
 	la_region_publish(&region_storage);
 	atomic_store_explicit(&la_track_region, &region_storage, memory_order_release);
 	return &region_storage;
+}
+
+struct la_region *la_region_now(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint64_t signals;
+
+	if (region || atomic_load_explicit(&passive, memory_order_relaxed))
+		return region;
+	/* A handler would go untracked, and one that jumped away would leave it begun for ever. */
+	signals = la_signals_block();
+	region = make_region();
+	la_signals_restore(signals);
+	return region;
 }
 
 static void hold_for(struct la_region *region, uint32_t child)

@@ -50,3 +50,34 @@ ACTING=(graceful-close bounded-close-wait)
 	run -0 timeout 70 "${preloaded[@]}" "$HARD/giving" fork
 	[ "$output" = $'given: open\nanother: graceful\nin the child: graceful' ]
 }
+
+# What lastack says of the connections of this process is what the kernel says: state and both ends of each, and no more.
+table_is_the_kernels() { # PID
+	lastack list -J | jq -r --argjson pid "$1" '.connections[] | select(.pid == $pid and .alive and .fd >= 0) |
+		"\(.state) \(.local) \(.peer)"' | sort >"$WORK/table"
+	"${network[@]}" ss -tanHpO | grep -F "pid=$1," | grep -v '^LISTEN' | awk '{ print $1, $4, $5 }' |
+		sed 's/^ESTAB /ESTABLISHED /; s/^SYN-RECV /SYN-RECEIVED /; s/^UNCONN /CLOSED /' | sort >"$WORK/kernel"
+	diff "$WORK/kernel" "$WORK/table" >"$WORK/difference"
+}
+
+jumping() { # CALL GRACEFUL
+	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 1000
+	port_of jumps >/dev/null
+	says "$WORK/jumps.out" "^graceful $2 of 16"
+	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[jumps]}")" || fail "$1: $(cat "$WORK/difference")"
+	[ "$(wc -l <"$WORK/kernel")" -ge 16 ]
+	tell jumps end
+	wait "${pid_of[jumps]}"
+}
+
+@test "jumps: a handler that jumps out of hooked calls thousands of times leaves closes graceful and the table true" {
+	local call
+	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
+	private_network
+	for call in accept recv connect close; do
+		use "${ACTING[@]}"
+		jumping "$call" 16
+		use observe
+		jumping "$call" 0
+	done
+}
