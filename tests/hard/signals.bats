@@ -61,7 +61,7 @@ table_is_the_kernels() { # PID
 }
 
 jumping() { # CALL GRACEFUL
-	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 1000
+	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 500
 	port_of jumps >/dev/null
 	says "$WORK/jumps.out" "^graceful $2 of 16"
 	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[jumps]}")" || fail "$1: $(cat "$WORK/difference")"
@@ -79,5 +79,26 @@ jumping() { # CALL GRACEFUL
 		jumping "$call" 16
 		use observe
 		jumping "$call" 0
+	done
+}
+
+@test "cancelling: in every call that can block, deferred and at once, as without lastack, and the table is true afterwards" {
+	local policy
+	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
+	private_network
+	timeout 70 "$HARD/cancels" >"$WORK/plain.txt" 2>/dev/null <<<end
+	[ "$(grep -c 'cancelled 1, cleaned up 1, connection open 1' "$WORK/plain.txt")" -eq 40 ]
+	for policy in observe acting; do
+		use observe
+		[ "$policy" = observe ] || use "${ACTING[@]}"
+		start cancels "${preloaded[@]}" "$HARD/cancels"
+		wait_until 60 says "$WORK/cancels.err" '^listening ' || fail "$(cat "$WORK/cancels.out")"
+		wait_until 10 table_is_the_kernels "${pid_of[cancels]}" || fail "$policy: $(cat "$WORK/difference")"
+		tell cancels end
+		wait "${pid_of[cancels]}"
+		diff "$WORK/plain.txt" "$WORK/cancels.out"
+		[ "$policy" = observe ] && continue
+		says "$WORK/cancels.err" '^after fclose: close 0, graceful'
+		says "$WORK/cancels.err" '^a later close: graceful'
 	done
 }
