@@ -35,30 +35,33 @@ void la_close_done(struct la_closing closing)
 
 LA_COLD int la_close_known(int fd, int (*real)(int fd))
 {
+	uint64_t slot = la_slot_load(fd);
 	struct la_closing closing;
-	int result;
+	int result, state = PTHREAD_CANCEL_ENABLE;
+	bool point = real == la_real.close;
 
 	if (!la_here())
 		return real(fd);
-	if (LA_SLOT_IS_OWN(la_slot_load(fd))) {
+	if (LA_SLOT_IS_OWN(slot)) {
 		errno = EBADF; /* not the application's */
 		return -1;
 	}
 	/*
 	 * close() is a cancellation point, which closes nothing when the thread was cancelled before. What follows must not be
-	 * one, or we would forget a connection that is still there, and a drain would lose its owner.
+	 * one, or we would forget a connection that is still there, and a drain would lose its owner. Only a close that waits for
+	 * SO_LINGER can still be cancelled: that one has released the number before it waits.
 	 */
-	if (real == la_real.close)
+	if (point)
 		pthread_testcancel();
+	if (LA_SLOT_FLAGS(slot) & LA_SLOT_LINGER_TIMED)
+		point = false;
+	if (point)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	closing = la_close_begin(fd);
-	if (closing.place < 0)
-		return real(fd);
-	result = (int)la_sys(SYS_close, fd);
+	result = real(fd);
 	la_close_done(closing);
-	if (result < 0) {
-		errno = -result;
-		return -1;
-	}
+	if (point)
+		pthread_setcancelstate(state, NULL);
 	return result;
 }
 

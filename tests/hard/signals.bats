@@ -102,3 +102,9 @@ jumping() { # CALL GRACEFUL
 		says "$WORK/cancels.err" '^a later close: graceful'
 	done
 }
+
+@test "cancelling: at any instruction of a close, the connection is closed or still known" {
+	use "${ACTING[@]}"
+	run -0 timeout 70 "${preloaded[@]}" "$HARD/cancelled_close" 4000
+	[[ $output == *"not graceful: 0"* ]]
+}
