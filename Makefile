@@ -119,6 +119,11 @@ $(BUILD)/tests/hard/%: tests/hard/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
+$(BUILD)/tests/hard/plugins/%.so: tests/hard/plugins/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -MMD -MP -o $@ $<
+
 # Programs that call each hooked function, plain and as distributions build: fortified, so that they call __read_chk.
 $(BUILD)/tests/shim/%: tests/shim/%.c
 	@mkdir -p $(@D)

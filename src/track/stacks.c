@@ -175,6 +175,32 @@ static bool is_there(void *entry, size_t bytes, void *table, _Atomic uint8_t *pa
 static _Atomic uint8_t stack_pages[LA_REGION_STACKS * sizeof(struct la_stack_record) / PAGE + 2];
 static _Atomic uint8_t module_pages[LA_REGION_MODULES * sizeof(struct la_module_record) / PAGE + 2];
 
+/* The loader calls the program "". */
+static const char *path_of(const struct dl_find_object *found)
+{
+	const char *path = found->dlfo_link_map->l_name;
+
+	return path && *path ? path : la_settings.exe_path;
+}
+
+static bool has_path(struct la_module_record *module, const struct dl_find_object *found)
+{
+	return !atomic_load_explicit(&module->ready, memory_order_acquire) ||
+	       strncmp(module->path, path_of(found), sizeof(module->path) - 1) == 0;
+}
+
+/* Where a library was unloaded, the loader puts the next one: the place alone does not tell them apart, nor a path two builds of it. */
+static bool is_module(struct la_module_record *module, const struct dl_find_object *found)
+{
+	uint8_t id[20] = {0};
+
+	if (!has_path(module, found))
+		return false;
+	return !atomic_load_explicit(&module->ready, memory_order_acquire) ||
+	       (read_build_id(found, id) == module->build_id_bytes &&
+		       memcmp(id, module->build_id, module->build_id_bytes) == 0);
+}
+
 /* Index + 1 of the module, 0 when the table is full. Written once by whoever claims the entry. */
 static uint32_t intern_module(struct la_region *region, const struct dl_find_object *found)
 {
@@ -183,27 +209,24 @@ static uint32_t intern_module(struct la_region *region, const struct dl_find_obj
 
 	for (i = 0; i < LA_REGION_MODULES; i++) {
 		struct la_module_record *module = &region->modules[i];
-		const char *path = found->dlfo_link_map->l_name;
 		uint64_t base;
 
 		if (!is_there(module, sizeof(*module), region->modules, module_pages))
 			return 0;
 		base = atomic_load_explicit(&module->base, memory_order_acquire);
 
-		if (base == key)
+		if (base == key && is_module(module, found))
 			return i + 1;
 		if (base)
 			continue;
 		if (!atomic_compare_exchange_strong_explicit(&module->base, &base, key,
 			    memory_order_acq_rel, memory_order_acquire)) {
-			if (base == key)
+			if (base == key && is_module(module, found))
 				return i + 1;
 			continue;
 		}
 		module->build_id_bytes = read_build_id(found, module->build_id);
-		/* The loader calls the program "". */
-		strncpy(module->path, path && *path ? path : la_settings.exe_path,
-			sizeof(module->path) - 1);
+		strncpy(module->path, path_of(found), sizeof(module->path) - 1);
 		atomic_store_explicit(&module->ready, 1, memory_order_release);
 		if (i + 1 >
 			atomic_load_explicit(&region->header->modules_high, memory_order_relaxed))
@@ -231,6 +254,26 @@ static void fill(
 			record->frames[i].offset = (uintptr_t)frames[i];
 	}
 	atomic_store_explicit(&record->depth, (uint32_t)depth, memory_order_release);
+}
+
+/* The same addresses can be another library's by now. */
+static bool is_stack(struct la_region *region, struct la_stack_record *record, void *const *frames)
+{
+	uint32_t depth = atomic_load_explicit(&record->depth, memory_order_acquire), i;
+	const struct link_map *seen = NULL;
+
+	for (i = 0; i < depth; i++) {
+		uint32_t module = record->frames[i].module;
+		struct dl_find_object found;
+
+		if (!module || _dl_find_object(frames[i], &found) != 0 ||
+			found.dlfo_link_map == seen)
+			continue;
+		seen = found.dlfo_link_map;
+		if (!has_path(&region->modules[module - 1], &found))
+			return false;
+	}
+	return true;
 }
 
 uint32_t la_stack_here(void)
@@ -284,7 +327,7 @@ uint32_t la_stack_here(void)
 				;
 			return at + 1;
 		}
-		if (old == hash)
+		if (old == hash && is_stack(region, record, frames + skip))
 			return at + 1;
 	}
 	return 0;
