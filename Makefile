@@ -119,6 +119,17 @@ $(BUILD)/tests/hard/%: tests/hard/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
+# The same under the sanitizers, as a test suite builds its server.
+$(BUILD)/tests/hard/asan/%: tests/hard/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=address -MMD -MP -o $@ $< -lpthread
+
+$(BUILD)/tests/hard/tsan/%: tests/hard/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=thread -MMD -MP -o $@ $< -lpthread
+
 $(BUILD)/tests/hard/plugins/%.so: tests/hard/plugins/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<

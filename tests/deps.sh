@@ -14,6 +14,11 @@ wanted=(
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
 	"iproute2:ss" "strace:strace" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
+	"g++:g++" "libasan8:/usr/lib/x86_64-linux-gnu/libasan.so.8" "libtsan2:/usr/lib/x86_64-linux-gnu/libtsan.so.2"
+	"libjemalloc2:/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+	"libtcmalloc-minimal4:/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"
+	"libfaketime:/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+	"libsocket-wrapper:/usr/lib/x86_64-linux-gnu/libsocket_wrapper.so" "libeatmydata1:/usr/lib/x86_64-linux-gnu/libeatmydata.so"
 	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "jq:jq" "binutils:readelf" "git:git"
 )
 missing=()

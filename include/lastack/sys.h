@@ -26,6 +26,30 @@ static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long
 			 : "rcx", "r11", "memory");
 	return result;
 }
+
+/* A thread that runs entry() on a stack that ends below `top` (16-byte aligned), and then ends: its tid, or -errno. */
+static inline long la_sys_thread(void (*entry)(void), void *top, long flags, void *child_tid)
+{
+	register void *r10 __asm__("r10") = child_tid;
+	register long r8 __asm__("r8") = 0;
+	register void (*r9)(void) __asm__("r9") = entry;
+	long result = SYS_clone;
+
+	__asm__ volatile(
+		"syscall\n\t"
+		"test %%rax, %%rax\n\t"
+		"jnz 1f\n\t"
+		"xor %%ebp, %%ebp\n\t"
+		"call *%%r9\n\t"
+		"xor %%edi, %%edi\n\t"
+		"mov %[exit], %%eax\n\t"
+		"syscall\n"
+		"1:"
+		: "+a"(result)
+		: "D"(flags), "S"(top), "d"(0L), "r"(r10), "r"(r8), "r"(r9), [exit] "i"(SYS_exit)
+		: "rcx", "r11", "memory");
+	return result;
+}
 #elif defined(__aarch64__)
 static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -41,6 +65,31 @@ static inline long la_sys6(long nr, long a, long b, long c, long d, long e, long
 			 : "+r"(x0)
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
 			 : "memory");
+	return x0;
+}
+
+static inline long la_sys_thread(void (*entry)(void), void *top, long flags, void *child_tid)
+{
+	register long x8 __asm__("x8") = SYS_clone;
+	register long x0 __asm__("x0") = flags;
+	register void *x1 __asm__("x1") = top;
+	register long x2 __asm__("x2") = 0;
+	register long x3 __asm__("x3") = 0;
+	register void *x4 __asm__("x4") = child_tid;
+	register void (*x9)(void) __asm__("x9") = entry;
+
+	__asm__ volatile(
+		"svc 0\n\t"
+		"cbnz x0, 1f\n\t"
+		"mov x29, xzr\n\t"
+		"blr x9\n\t"
+		"mov x0, xzr\n\t"
+		"mov x8, %[exit]\n\t"
+		"svc 0\n"
+		"1:"
+		: "+r"(x0)
+		: "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x9), [exit] "i"(SYS_exit)
+		: "memory");
 	return x0;
 }
 #else

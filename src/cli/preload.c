@@ -203,7 +203,7 @@ static char *line_with(const char *output, const char *words)
 	return strndup(at, strcspn(at, "\n"));
 }
 
-bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REASON])
+bool la_preload_verify(const char *binary, const char *shim, bool *asan, char reason[LA_REASON])
 {
 	static char output[OUTPUT];
 	char words[4096], *line;
@@ -240,6 +240,7 @@ bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REAS
 	}
 	/* As ldd: TAB, path, address in parentheses. Another's preload that fails is the loader's business. */
 	snprintf(words, sizeof(words), "\t%.4000s (0x", shim);
+	*asan = strstr(output, "libasan.so") || strstr(output, "libclang_rt.asan");
 	if (strstr(output, words))
 		return true;
 	snprintf(words, sizeof(words), "'%.4000s' from LD_PRELOAD cannot be preloaded", shim);

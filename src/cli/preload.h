@@ -23,8 +23,8 @@ bool la_preload_possible(const char *binary, const char *shim, char reason[LA_RE
 
 /*
  * Let the program's own loader load everything, and stop before the program runs. False when the shim was not among what it loaded. The
- * environment must be as it will be (LD_PRELOAD).
+ * environment must be as it will be (LD_PRELOAD). `asan`: AddressSanitizer's library is there, which refuses to run behind another.
  */
-bool la_preload_verify(const char *binary, const char *shim, char reason[LA_REASON]);
+bool la_preload_verify(const char *binary, const char *shim, bool *asan, char reason[LA_REASON]);
 
 #endif

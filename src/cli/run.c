@@ -99,6 +99,22 @@ static void preload(const char *shim)
 	free(value);
 }
 
+/*
+ * AddressSanitizer wants to be the first library, so that nobody's malloc comes before its own. The shim has none, and each of its
+ * functions passes on to AddressSanitizer's.
+ */
+static void allow_before_asan(void)
+{
+	const char *before = getenv("ASAN_OPTIONS");
+	char *value;
+
+	if (asprintf(&value, "verify_asan_link_order=0%s%s", before && *before ? ":" : "",
+		    before ? before : "") < 0)
+		return;
+	setenv("ASAN_OPTIONS", value, 1);
+	free(value);
+}
+
 int la_cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
@@ -108,6 +124,7 @@ int la_cmd_run(int argc, char **argv)
 	static char list[LIST];
 	char shim[4096], binary[4096], reason[LA_REASON] = "";
 	int option, status;
+	bool asan = false;
 
 	la_policy_init(&policy);
 	while ((option = getopt_long(argc, argv, "+p:h", options, NULL)) != -1) {
@@ -148,10 +165,12 @@ int la_cmd_run(int argc, char **argv)
 	if (*list)
 		setenv("LASTACK_POLICY", list, 1);
 	preload(shim);
-	if (!la_preload_verify(binary, shim, reason)) {
+	if (!la_preload_verify(binary, shim, &asan, reason)) {
 		la_say("%s", reason);
 		return LA_EXIT_PRELOAD;
 	}
+	if (asan)
+		allow_before_asan();
 	execvp(argv[optind], argv + optind);
 	la_say("%s", strerror(errno));
 	return errno == ENOENT ? LA_EXIT_NOT_FOUND : LA_EXIT_NOT_EXECUTABLE;

@@ -53,12 +53,11 @@ static void sleep_for(uint32_t seen, uint64_t ns)
 	atomic_store(&asleep, 0);
 }
 
-static int helper(void *nothing)
+static void helper(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t process = (uint32_t)__builtin_ctzll(la_track_my_bit());
 
-	(void)nothing;
 	la_sys(SYS_prctl, PR_SET_NAME, "lastack");
 	table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
 	while (!atomic_load_explicit(&stopping, memory_order_relaxed) && !atomic_load(&pauses)) {
@@ -76,7 +75,6 @@ static int helper(void *nothing)
 		la_drains_end_all();
 	if (table)
 		la_track_release_table(table);
-	return 0;
 }
 
 /*
@@ -94,21 +92,24 @@ static void widen_table(void)
 		la_sys(SYS_close, wide);
 }
 
-/* All signals are blocked, and the new thread inherits that: no handler may ever run without thread-local storage. */
+/*
+ * With all signals blocked: the new thread inherits that, for no handler may ever run without thread-local storage. By no clone() that others
+ * can interpose: ThreadSanitizer's takes every child for a fork.
+ */
 static bool start(void)
 {
-	int saved_errno = errno, made;
+	long tid;
 
 	widen_table();
 	atomic_store(&alive, 1);
-	made = clone(helper, stack + STACK_BYTES,
+	tid = la_sys_thread(helper, stack + STACK_BYTES,
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-			CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
-		NULL, &thread, NULL, &alive);
-	errno = saved_errno;
-	if (made < 0)
+			CLONE_CHILD_CLEARTID,
+		&alive);
+	if (tid < 0)
 		atomic_store(&alive, 0);
-	return made >= 0;
+	thread = (int)tid;
+	return tid >= 0;
 }
 
 /* From none to running, by whoever is first. */

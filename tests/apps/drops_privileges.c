@@ -10,6 +10,38 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A new thread has its maker's name until it gives itself one: waits for that, where there is a second thread. */
+static void wait_for_names(void)
+{
+	int tries, threads = 0, named = 0;
+
+	for (tries = 0; tries < 500; tries++) {
+		DIR *tasks = opendir("/proc/self/task");
+		struct dirent *entry;
+
+		threads = named = 0;
+		while (tasks && (entry = readdir(tasks))) {
+			char path[300], name[64] = "";
+			FILE *comm;
+
+			if (entry->d_name[0] == '.')
+				continue;
+			threads++;
+			snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+			comm = fopen(path, "r");
+			named += comm && fgets(name, sizeof(name), comm) &&
+				 strncmp(name, "drops_", 6);
+			if (comm)
+				fclose(comm);
+		}
+		if (tasks)
+			closedir(tasks);
+		if (named == threads - 1)
+			return;
+		usleep(10000);
+	}
+}
+
 static void show_threads(void)
 {
 	struct dirent *entry;
@@ -56,6 +88,7 @@ int main(int count, char **words)
 	}
 	if (setgid(65534) < 0 || setuid(65534) < 0)
 		return 1;
+	wait_for_names();
 	show_threads();
 	return 0;
 }

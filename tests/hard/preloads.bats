@@ -60,3 +60,43 @@ no_connections() {
 	port_of plugged >/dev/null
 	wait_until 10 no_connections || fail "$(lastack list)"
 }
+
+built_with() { # SANITIZER PROGRAM
+	readelf -d "$HARD/$1/$2" | grep -q "lib$1\.so" || skip "this compiler links its $1 statically"
+}
+
+@test "sanitizers: lastack run lets a program built with AddressSanitizer run, and enforces in it" {
+	built_with asan giving
+	use "${ACTING[@]}"
+	run -0 timeout 70 "${preloaded[@]}" "$HARD/asan/giving" block
+	[ "$output" = $'given: open\nanother: graceful' ]
+}
+
+@test "sanitizers: AddressSanitizer's own options stay in force" {
+	built_with asan giving
+	use observe
+	run -0 timeout 70 env ASAN_OPTIONS=verbosity=1 "${preloaded[@]}" "$HARD/asan/giving" block
+	[[ $output == *"AddressSanitizer Init done"* ]]
+}
+
+@test "sanitizers: preloaded behind AddressSanitizer by hand" {
+	built_with asan giving
+	local asan
+	asan=$(ldd "$HARD/asan/giving" | awk '/libasan/ { print $3 }')
+	run -0 timeout 70 env LASTACK_DIR="$WORK/regions" LASTACK_POLICY=graceful-close LD_PRELOAD="$asan:$LIBRARY" \
+		"$HARD/asan/giving" block
+	[ "$output" = $'given: open\nanother: graceful' ]
+}
+
+@test "sanitizers: a program built with ThreadSanitizer runs with our thread beside its own, without a report" {
+	local i
+	built_with tsan cancels
+	timeout 70 "$HARD/cancels" >"$WORK/plain.txt" 2>/dev/null <<<end
+	use "${ACTING[@]}"
+	for i in 1 2 3; do
+		timeout 70 "${preloaded[@]}" "$HARD/tsan/cancels" >"$WORK/ours.txt" 2>"$WORK/ours.err" <<<end || fail "$i: $(cat "$WORK/ours.err")"
+		diff "$WORK/plain.txt" "$WORK/ours.txt"
+		says "$WORK/ours.err" '^a later close: graceful'
+		run -1 grep Sanitizer "$WORK/ours.err"
+	done
+}
