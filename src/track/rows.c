@@ -54,10 +54,38 @@ uint32_t la_rows_tid(void)
 	return my_tid;
 }
 
+/*
+ * The table of a thread of this process that ended and could not give it back: by a raw exit, or because it closed a socket after the
+ * last round of its destructors. Asks the kernel about each thread, so only where the tables would be twice as many, or are all taken.
+ */
+static struct la_thread_table *inherit_table(struct la_region *region, uint32_t high, uint64_t mine)
+{
+	static _Atomic uint64_t full_us;
+	uint64_t now = la_now_us(), last = atomic_load(&full_us);
+	long pid = la_sys(SYS_getpid);
+	uint32_t i;
+
+	if (high < 64 || (high & (high - 1)) || la_track_my_bit() == LA_HOLDER_UNKNOWN)
+		return NULL;
+	if (high == LA_REGION_THREADS &&
+		(now - last < 1000000 || !atomic_compare_exchange_strong(&full_us, &last, now)))
+		return NULL;
+	for (i = 0; i < high; i++) {
+		uint64_t owner = atomic_load(&region->threads[i].owner);
+
+		if (owner >> 32 == mine >> 32 &&
+			la_sys(SYS_tgkill, pid, (uint32_t)owner, 0) == -ESRCH &&
+			atomic_compare_exchange_strong(&region->threads[i].owner, &owner, mine))
+			return &region->threads[i];
+	}
+	return NULL;
+}
+
 struct la_thread_table *la_track_claim_table(uint32_t tid)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint64_t mine, bit = la_track_my_bit();
+	struct la_thread_table *table;
 	uint32_t high, i;
 
 	if (!region)
@@ -74,6 +102,9 @@ struct la_thread_table *la_track_claim_table(uint32_t tid)
 					&region->threads[i].owner, &nobody, mine))
 				return &region->threads[i];
 		}
+		table = inherit_table(region, high, mine);
+		if (table)
+			return table;
 		if (high >= LA_REGION_THREADS || la_region_populate(&region->threads[high],
 							 sizeof(region->threads[high])) != 0)
 			return NULL;

@@ -108,3 +108,25 @@ jumping() { # CALL GRACEFUL
 	run -0 timeout 70 "${preloaded[@]}" "$HARD/cancelled_close" 4000
 	[[ $output == *"not graceful: 0"* ]]
 }
+
+@test "exits: by exit, _exit and quick_exit, 20 times each, while threads block in hooked calls and are busy in others" {
+	local how times
+	for how in exit _exit quick_exit; do
+		for ((times = 0; times < 20; times++)); do
+			use observe
+			((times % 2)) || use "${ACTING[@]}"
+			run -7 timeout 30 "${preloaded[@]}" "$HARD/exits" "$how"
+			[ "$output" = "" ]
+		done
+	done
+}
+
+@test "exits: threads that close a socket in their last destructor's last round do not use up the tables of threads" {
+	use observe
+	start exits "${preloaded[@]}" "$HARD/exits" threads 2300
+	wait_until 60 has_said_or_ended exits '^listening '
+	says "$WORK/exits.out" '^listening '
+	lastack report | grep -q -x 'connections opened: 2301 accepted, 2301 connected'
+	wait_until 10 table_is_the_kernels "${pid_of[exits]}" || fail "$(cat "$WORK/difference")"
+	[ "$(wc -l <"$WORK/kernel")" -eq 2 ]
+}
