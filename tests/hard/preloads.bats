@@ -13,6 +13,7 @@ setup() {
 
 teardown() {
 	stop_all
+	[[ ! ${sockets:-} ]] || rm -r "$sockets"
 }
 
 ACTING=(graceful-close bounded-close-wait)
@@ -99,4 +100,62 @@ built_with() { # SANITIZER PROGRAM
 		says "$WORK/ours.err" '^a later close: graceful'
 		run -1 grep Sanitizer "$WORK/ours.err"
 	done
+}
+
+PROGRAMS_BESIDE=(descriptors reading)
+
+# beside LIBRARY [VARIABLE=VALUE...]: programs that write down what each call gives them, with that library preloaded, and with ours before and
+# behind it: the same.
+beside() {
+	local other=$1 program order
+	shift
+	[ -e "$other" ] || skip "$other is not here"
+	for program in "${PROGRAMS_BESIDE[@]}"; do
+		timeout 70 env "$@" LD_PRELOAD="$other" "$BUILD/tests/shim/$program" >"$WORK/plain.txt" 2>&1 </dev/null
+		for order in "$other:$LIBRARY" "$LIBRARY:$other"; do
+			timeout 70 env "$@" LASTACK_DIR="$WORK/regions" LASTACK_POLICY=graceful-close LD_PRELOAD="$order" \
+				"$BUILD/tests/shim/$program" >"$WORK/ours.txt" 2>&1 </dev/null || fail "$program with $order"
+			sed -i 's/ ([0-9]*)\]/]/' "$WORK/plain.txt" "$WORK/ours.txt" # socket_wrapper says its pid
+			diff "$WORK/plain.txt" "$WORK/ours.txt" || fail "$program with $order"
+		done
+	done
+}
+
+# enforced_beside LIBRARY [VARIABLE=VALUE...]: and a close is graceful.
+enforced_beside() {
+	local other=$1 order
+	beside "$@"
+	shift
+	for order in "$other:$LIBRARY" "$LIBRARY:$other"; do
+		run -0 timeout 70 env "$@" LASTACK_DIR="$WORK/regions" LASTACK_POLICY=graceful-close LD_PRELOAD="$order" "$HARD/giving" block
+		[ "$output" = $'given: open\nanother: graceful' ]
+	done
+}
+
+LIBRARIES=/usr/lib/x86_64-linux-gnu
+
+@test "preloads: jemalloc" {
+	enforced_beside "$LIBRARIES/libjemalloc.so.2"
+}
+
+@test "preloads: tcmalloc" {
+	enforced_beside "$LIBRARIES/libtcmalloc_minimal.so.4"
+}
+
+@test "preloads: libfaketime" {
+	enforced_beside "$LIBRARIES/faketime/libfaketime.so.1" FAKETIME='@2020-01-01 00:00:00'
+}
+
+@test "preloads: libeatmydata" {
+	enforced_beside "$LIBRARIES/libeatmydata.so"
+}
+
+@test "preloads: stdbuf" {
+	enforced_beside /usr/libexec/coreutils/libstdbuf.so _STDBUF_O=0
+}
+
+@test "preloads: libsocket_wrapper, whose sockets are not what they seem" {
+	sockets=$(mktemp -d) # its crash is its own where the name is longer than an address of AF_UNIX
+	PROGRAMS_BESIDE=(descriptors)
+	beside "$LIBRARIES/libsocket_wrapper.so" SOCKET_WRAPPER_DIR="$sockets" SOCKET_WRAPPER_DEFAULT_IFACE=1
 }
