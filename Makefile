@@ -119,6 +119,11 @@ $(BUILD)/tests/hard/%: tests/hard/%.c
 	$(say) CC $<
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
 
+$(BUILD)/tests/hard/%: tests/hard/%.cc
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)$(CXX) -std=gnu++17 -fnon-call-exceptions -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
+
 # The same under the sanitizers, as a test suite builds its server.
 $(BUILD)/tests/hard/asan/%: tests/hard/%.c
 	@mkdir -p $(@D)

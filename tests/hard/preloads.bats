@@ -159,3 +159,21 @@ LIBRARIES=/usr/lib/x86_64-linux-gnu
 	PROGRAMS_BESIDE=(descriptors)
 	beside "$LIBRARIES/libsocket_wrapper.so" SOCKET_WRAPPER_DIR="$sockets" SOCKET_WRAPPER_DEFAULT_IFACE=1
 }
+
+@test "unwinding: exceptions and cancellation pass through hooked calls, and frames are registered with the program's unwinder" {
+	run -0 timeout 30 "$HARD/throws"
+	[ "$output" = $'thrown 1, destroyed 1\ncancelled, destroyed 1\nregistered and deregistered' ]
+	plain=$output
+	use "${ACTING[@]}"
+	run -0 timeout 30 "${preloaded[@]}" "$HARD/throws"
+	[ "$output" = "$plain" ]
+}
+
+@test "loading: with everything bound at once, with the loader's statistics, and with an auditor" {
+	local way
+	use "${ACTING[@]}"
+	for way in LD_BIND_NOW=1 LD_DEBUG=statistics "LD_AUDIT=$PLUGINS/auditor.so"; do
+		run -0 --separate-stderr timeout 30 env "$way" "${preloaded[@]}" "$HARD/giving" block
+		[[ $output == *$'given: open\nanother: graceful' ]] || fail "$way: $output"
+	done
+}

@@ -130,3 +130,32 @@ jumping() { # CALL GRACEFUL
 	wait_until 10 table_is_the_kernels "${pid_of[exits]}" || fail "$(cat "$WORK/difference")"
 	[ "$(wc -l <"$WORK/kernel")" -eq 2 ]
 }
+
+# stormed STACK ENDING: fifteen hundred handled signals; what was interrupted has its errno, and the table is the kernel's.
+stormed() {
+	start storm timeout 60 "${preloaded[@]}" "$HARD/storm" 1500 $1
+	port_of storm >/dev/null
+	says "$WORK/storm.out" "^wrong errno 0, failed 0, graceful $2"
+	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[storm]}")" || fail "$(cat "$WORK/difference")"
+	[ "$(wc -l <"$WORK/kernel")" -eq 16 ]
+	tell storm end
+	wait "${pid_of[storm]}"
+}
+
+@test "storm: handlers that open, use and close connections, thousands of times in the middle of the same, change nothing" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
+	private_network
+	use "${ACTING[@]}"
+	stormed "" graceful
+	use observe
+	stormed "" reset
+}
+
+@test "storm: on the smallest thread stacks there are, and alternate stacks of what the kernel needs and 4 KiB" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
+	private_network
+	use "${ACTING[@]}"
+	stormed 4096 graceful
+	use observe
+	stormed 4096 reset
+}
