@@ -41,14 +41,14 @@ no_connections() {
 	[ "$(connections "[.[] | select(.pid == ${pid_of[plugged]} and .alive and .fd >= 0)] | length")" -eq 0 ]
 }
 
-@test "plugins: constructors that open and destructors that close, 200 times, leave nothing behind" {
+@test "plugins: constructors that open and destructors that close, 60 times, leave nothing behind" {
 	local plain
-	start plugged "$HARD/plugged" churn "$PLUGINS" 200
+	start plugged "$HARD/plugged" churn "$PLUGINS" 60
 	port_of plugged >/dev/null
 	plain=$(descriptors "${pid_of[plugged]}")
 	stop plugged
 	use "${ACTING[@]}"
-	start plugged "${preloaded[@]}" "$HARD/plugged" churn "$PLUGINS" 200
+	start plugged "${preloaded[@]}" "$HARD/plugged" churn "$PLUGINS" 60
 	port_of plugged >/dev/null
 	wait_until 20 descriptors_are "$((plain + 1))" "${pid_of[plugged]}" # and the log
 	wait_until 10 no_connections || fail "$(lastack list)"

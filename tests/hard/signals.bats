@@ -61,7 +61,7 @@ table_is_the_kernels() { # PID
 }
 
 jumping() { # CALL GRACEFUL
-	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 500
+	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 200
 	port_of jumps >/dev/null
 	says "$WORK/jumps.out" "^graceful $2 of 16"
 	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[jumps]}")" || fail "$1: $(cat "$WORK/difference")"
@@ -70,7 +70,7 @@ jumping() { # CALL GRACEFUL
 	wait "${pid_of[jumps]}"
 }
 
-@test "jumps: a handler that jumps out of hooked calls thousands of times leaves closes graceful and the table true" {
+@test "jumps: a handler that jumps out of hooked calls hundreds of times leaves closes graceful and the table true" {
 	local call
 	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
 	private_network
@@ -105,14 +105,14 @@ jumping() { # CALL GRACEFUL
 
 @test "cancelling: at any instruction of a close, the connection is closed or still known" {
 	use "${ACTING[@]}"
-	run -0 timeout 70 "${preloaded[@]}" "$HARD/cancelled_close" 4000
+	run -0 timeout 70 "${preloaded[@]}" "$HARD/cancelled_close" 2000
 	[[ $output == *"not graceful: 0"* ]]
 }
 
-@test "exits: by exit, _exit and quick_exit, 20 times each, while threads block in hooked calls and are busy in others" {
+@test "exits: by exit, _exit and quick_exit, 8 times each, while threads block in hooked calls and are busy in others" {
 	local how times
 	for how in exit _exit quick_exit; do
-		for ((times = 0; times < 20; times++)); do
+		for ((times = 0; times < 8; times++)); do
 			use observe
 			((times % 2)) || use "${ACTING[@]}"
 			run -7 timeout 30 "${preloaded[@]}" "$HARD/exits" "$how"
@@ -131,9 +131,9 @@ jumping() { # CALL GRACEFUL
 	[ "$(wc -l <"$WORK/kernel")" -eq 2 ]
 }
 
-# stormed STACK ENDING: fifteen hundred handled signals; what was interrupted has its errno, and the table is the kernel's.
+# stormed STACK ENDING: hundreds of handled signals; what was interrupted has its errno, and the table is the kernel's.
 stormed() {
-	start storm timeout 60 "${preloaded[@]}" "$HARD/storm" 1500 $1
+	start storm timeout 60 "${preloaded[@]}" "$HARD/storm" 800 $1
 	port_of storm >/dev/null
 	says "$WORK/storm.out" "^wrong errno 0, failed 0, graceful $2"
 	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[storm]}")" || fail "$(cat "$WORK/difference")"
@@ -142,7 +142,7 @@ stormed() {
 	wait "${pid_of[storm]}"
 }
 
-@test "storm: handlers that open, use and close connections, thousands of times in the middle of the same, change nothing" {
+@test "storm: handlers that open, use and close connections, hundreds of times in the middle of the same, change nothing" {
 	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
 	private_network
 	use "${ACTING[@]}"
