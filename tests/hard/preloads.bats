@@ -160,6 +160,10 @@ LIBRARIES=/usr/lib/x86_64-linux-gnu
 	beside "$LIBRARIES/libsocket_wrapper.so" SOCKET_WRAPPER_DIR="$sockets" SOCKET_WRAPPER_DEFAULT_IFACE=1
 }
 
+@test "sanitizers: the library uses no function of the C library on memory and strings, which they replace" {
+	run -1 sh -c 'nm -D --undefined-only "$1" | grep -E " (mem|str|wcs|bcmp|bcopy|bzero)"' - "$LIBRARY"
+}
+
 @test "unwinding: exceptions and cancellation pass through hooked calls, and frames are registered with the program's unwinder" {
 	run -0 timeout 30 "$HARD/throws"
 	[ "$output" = $'thrown 1, destroyed 1\ncancelled, destroyed 1\nregistered and deregistered' ]

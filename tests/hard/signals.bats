@@ -60,10 +60,10 @@ table_is_the_kernels() { # PID
 	diff "$WORK/kernel" "$WORK/table" >"$WORK/difference"
 }
 
-jumping() { # CALL GRACEFUL
-	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" 200
+jumping() { # CALL TIMES GRACEFUL
+	start jumps timeout 60 "${preloaded[@]}" "$HARD/jumps" "$1" "$2"
 	port_of jumps >/dev/null
-	says "$WORK/jumps.out" "^graceful $2 of 16"
+	says "$WORK/jumps.out" "^graceful $3 of 16"
 	wait_until 10 table_is_the_kernels "$(pgrep -P "${pid_of[jumps]}")" || fail "$1: $(cat "$WORK/difference")"
 	[ "$(wc -l <"$WORK/kernel")" -ge 16 ]
 	tell jumps end
@@ -74,12 +74,16 @@ jumping() { # CALL GRACEFUL
 	local call
 	[ "$(id -u)" -eq 0 ] || skip "only root can make a network that is its own"
 	private_network
-	for call in accept recv connect close; do
+	for call in accept recv connect; do
 		use "${ACTING[@]}"
-		jumping "$call" 16
+		jumping "$call" 200 16
 		use observe
-		jumping "$call" 0
+		jumping "$call" 200 0
 	done
+	use "${ACTING[@]}"
+	jumping close 2500 16
+	use observe
+	jumping close 200 0
 }
 
 @test "cancelling: in every call that can block, deferred and at once, as without lastack, and the table is true afterwards" {
