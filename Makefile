@@ -42,31 +42,16 @@ SHIM_SRC   := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src
 CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/cli/*.c)
 ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard $(CLI_ONLY)) $(wildcard src/track/*.c src/enforce/*.c)
-UNIT_SRC   := $(wildcard tests/unit/*.c)
-APP_SRC    := $(wildcard tests/apps/*.c)
-HOOK_SRC   := $(wildcard tests/shim/*.c)
-HARD_SRC   := $(wildcard tests/hard/*.c)
-
-FUZZ       := policy filter region
-FUZZ_SECONDS ?= 30
-# They read registers and set breakpoints of this machine.
-TORTURE_SRC := $(if $(filter x86_64,$(shell uname -m)),$(wildcard tests/torture/*.c))
 
 SHIM_OBJ   := $(SHIM_SRC:%.c=$(BUILD)/shim/%.o)
 CLI_OBJ    := $(CLI_SRC:%.c=$(BUILD)/cli/%.o)
 ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
-UNIT_BIN   := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
-APP_BIN    := $(APP_SRC:tests/apps/%.c=$(BUILD)/tests/apps/%)
-HARD_BIN   := $(HARD_SRC:tests/hard/%.c=$(BUILD)/tests/hard/%)
-FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
-HOOK_BIN   := $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/%) $(HOOK_SRC:tests/shim/%.c=$(BUILD)/tests/shim/fortified/%) \
-              $(BUILD)/tests/shim/witness.so
-TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan fuzz minute lint layers format install uninstall clean help test-programs fuzzers imports suites torture torture-by-signals
+.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals fuzz imports suites minute \
+        lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
 
@@ -97,89 +82,7 @@ $(BUILD)/librooms.a: $(ROOMS_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) -lcmocka $(SHIM_LIBS) $(CLI_LIBS) -lpthread
-
-$(BUILD)/tests/torture/%: tests/torture/%.c $(BUILD)/librooms.a
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) $(SHIM_LIBS) $(CLI_LIBS) -lpthread
-
-# Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
-$(BUILD)/tests/apps/%: tests/apps/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
-
-# Programs that do what is hard to interpose.
-$(BUILD)/tests/hard/%: tests/hard/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
-
-$(BUILD)/tests/hard/%: tests/hard/%.cc
-	@mkdir -p $(@D)
-	$(say) CXX $<
-	$(Q)$(CXX) -std=gnu++17 -fnon-call-exceptions -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
-
-# The same under the sanitizers, as a test suite builds its server.
-$(BUILD)/tests/hard/asan/%: tests/hard/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=address -MMD -MP -o $@ $< -lpthread
-
-$(BUILD)/tests/hard/tsan/%: tests/hard/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=thread -MMD -MP -o $@ $< -lpthread
-
-$(BUILD)/tests/hard/plugins/%.so: tests/hard/plugins/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -MMD -MP -o $@ $<
-
-# Programs that call each hooked function, plain and as distributions build: fortified, so that they call __read_chk.
-$(BUILD)/tests/shim/%: tests/shim/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
-
-$(BUILD)/tests/shim/fortified/%: tests/shim/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -D_FORTIFY_SOURCE=2 -g -Wall -Wextra -Werror -MMD -MP -o $@ $< -lpthread
-
-# Notes which hooks a real program reaches.
-$(BUILD)/tests/shim/witness.so: tests/shim/witness/witness.c src/shim/calls.def
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude -O1 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
-
-# What a fuzz target needs of ours; in place of libFuzzer, a main() that gives each kept input once. The region's target is the command
-# itself, but for what asks the machine: the kernel's sockets, /proc, the child that symbolizes.
-FUZZ_ENGINE = $(BUILD)/tests/fuzz/once.o
-FUZZ_WORLD  := open close fstat stat pread fopen kill setns fork socketpair send recv poll waitpid usleep la_region_find la_now_ns \
-               la_holders_add la_holders_add_all la_holders_inode
-comma       := ,
-
-$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c
-	@mkdir -p $(@D)
-	$(say) CC $<
-	$(Q)$(CC) $(BASE_CFLAGS) -c -o $@ $<
-
-$(BUILD)/tests/fuzz/policy: $(PURE_SRC:%.c=$(BUILD)/cli/%.o)
-$(BUILD)/tests/fuzz/filter: $(addprefix $(BUILD)/cli/src/,$(patsubst src/%.c,%.o,$(wildcard src/table/*.c)) cli/filter.o cli/verdict.o cli/say.o)
-$(BUILD)/tests/fuzz/region: $(filter-out %/diag.o %/cli/main.o %/cli/symbolizer.o,$(CLI_OBJ)) $(patsubst %,$(BUILD)/tests/fuzz/%.o,scene world mutate symbolize)
-$(BUILD)/tests/fuzz/region: FUZZ_LIBS := $(CLI_LIBS) $(FUZZ_WORLD:%=-Wl$(comma)--wrap=%)
-$(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
-	$(say) LINK $@
-	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
-
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) fuzzers
-
-fuzzers: $(FUZZ_BIN)
+include tests/programs.mk
 
 deps: ## install what building and testing needs (Debian packages, when root)
 	$(Q)tests/deps.sh
@@ -251,5 +154,4 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d) $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(TORTURE_BIN:=.d) \
-         $(wildcard $(BUILD)/tests/fuzz/*.d)
+-include $(SHIM_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(ROOMS_OBJ:.o=.d)
