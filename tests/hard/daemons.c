@@ -8,17 +8,6 @@
 
 #include "processes.h"
 
-static void use_own_connection(void)
-{
-	struct sockaddr_in name;
-	int own = listen_anew(&name), ends[2];
-
-	connect_to(own, &name, ends);
-	NEEDED(carries(ends));
-	close_unread(ends);
-	close(own);
-}
-
 /* On one processor, before a child that it does not let run: its parent is gone when the daemon looks. */
 static void outrun_the_child(void)
 {

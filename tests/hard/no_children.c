@@ -3,8 +3,6 @@
  * A program that looks for anything that is not its own: children to wait for, signals, a death of its parent that was none. With a helper at work, and
  * one that comes and goes. "pid-namespace" as first argument: it makes one, and its child waits for orphans there.
  */
-#include <sys/stat.h>
-
 #include "processes.h"
 
 static volatile int signals[NSIG];
@@ -86,17 +84,6 @@ static void parents_death(void)
 	close(go[0]), close(go[1]), close(told[0]), close(told[1]);
 }
 
-/* How many sockets this process has: what its parent drains is not among them. */
-static int sockets(void)
-{
-	struct stat status;
-	int fd, count = 0;
-
-	for (fd = 0; fd < 65536; fd++)
-		count += fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
-	return count;
-}
-
 static void count_children(void)
 {
 	int i, before = signals[SIGCHLD];
@@ -106,7 +93,7 @@ static void count_children(void)
 		pid_t pid = fork();
 
 		if (pid == 0)
-			_exit(sockets());
+			_exit(open_sockets()); /* what its parent drains is not among them */
 		SAY(WEXITSTATUS(ended(pid)));
 		close(peer);
 	}

@@ -12,7 +12,11 @@ setup() {
 }
 
 teardown() {
+	local file
 	stop_all
+	for file in "$WORK"/nginx.pid*; do # a daemon is no child of ours
+		[ ! -s "$file" ] || kill -TERM "$(cat "$file")"
+	done
 }
 
 # transcript NAME COMMAND...: what it says and how it ends, in $WORK/NAME.
@@ -92,6 +96,7 @@ true_table() {
 	seen_by_lastack $pids >"$WORK/lastack"
 	[ -s "$WORK/ss" ] || fail "ss shows nothing of $pids"
 	diff "$WORK/ss" "$WORK/lastack"
+	connections '.[].verdict' >>"$WORK/verdicts"
 	tell "$name" go
 }
 
@@ -138,6 +143,7 @@ in_region() { # PID FIELD
 @test "processes: a thread that leaves the descriptor table leaves the others theirs" {
 	same "$HARD/leaves_the_table"
 	true_tables "$HARD/leaves_the_table" stop
+	run ! grep L3 "$WORK/verdicts" # closed by that thread is not closed
 }
 
 @test "processes: more children than are counted, and thousands that end without closing" {
@@ -171,4 +177,62 @@ in_region() { # PID FIELD
 @test "processes: init of a PID namespace waits for orphans, and its parent goes on closing gracefully" {
 	[ "$(id -u)" -eq 0 ] || skip "a PID namespace needs root"
 	same "$HARD/no_children" pid-namespace
+}
+
+# A daemon: with "daemon off" nginx takes its parent for its old binary, and refuses.
+nginx_daemon() { # [DIRECTIVES]
+	mkdir -p "$WORK/site"
+	head -c 1024 /dev/zero | tr '\0' x >"$WORK/site/index.html"
+	nginx_port=$(free_port)
+	cat >"$WORK/nginx.conf" <<-END
+		user root;
+		worker_processes 2;
+		pid $WORK/nginx.pid;
+		error_log $WORK/error.log warn;
+		events { worker_connections 256; }
+		http {
+			access_log off;
+			client_body_temp_path $WORK/nginx-body;
+			server { listen 127.0.0.1:$nginx_port; root $WORK/site; }
+		}
+		$1
+	END
+	rm -f "$WORK/error.log"
+	timeout 20 "${preloaded[@]}" /usr/sbin/nginx -e "$WORK/error.log" -c "$WORK/nginx.conf" 3>&- || fail "$(cat "$WORK/error.log")"
+	wait_until 10 [ -s "$WORK/nginx.pid" ]
+}
+
+served_often() {
+	local i
+	for ((i = 0; i < 20; i++)); do
+		[ "$(curl -sS --max-time 10 "http://127.0.0.1:$nginx_port/" | wc -c)" -eq 1024 ] || fail "request $i $1" || return 1
+	done
+}
+
+is_preloaded() { # PID
+	if grep -q liblastack "/proc/$1/maps"; then echo kept; else echo dropped; fi
+}
+
+@test "processes: nginx upgrades itself to a new binary, preloaded or not, and not one request fails" {
+	local old new preload
+	[ "$(id -u)" -eq 0 ] || skip "nginx as root reads a private folder: needs root"
+	for preload in kept dropped; do
+		use graceful-close bounded-close-wait
+		# nginx empties the environment of the new binary, but for what is named.
+		[ $preload = dropped ] || names="env LD_PRELOAD; env LASTACK_DIR; env LASTACK_LOG; env LASTACK_POLICY;"
+		nginx_daemon "${names:-}"
+		names=
+		old=$(cat "$WORK/nginx.pid")
+		kill -USR2 "$old"
+		wait_until 15 [ -s "$WORK/nginx.pid.oldbin" -a -s "$WORK/nginx.pid" ] || fail "$(cat "$WORK/error.log")"
+		new=$(cat "$WORK/nginx.pid")
+		served_often "beside the old one"
+		kill -QUIT "$old"
+		wait_until 15 ended "$old"
+		served_often "after the old one"
+		[ "$(is_preloaded "$new")" = $preload ]
+		kill -QUIT "$new"
+		wait_until 15 ended "$new"
+		run ! grep -E '\[(alert|crit|emerg|error)\]' "$WORK/error.log"
+	done
 }

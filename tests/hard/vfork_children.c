@@ -83,7 +83,7 @@ static pid_t run(const char *script, int number)
 /* Ways to make a number inheritable that are not seen as such. */
 static void handing_on(void)
 {
-	int ends[2], moved;
+	int ends[2], moved, way;
 	pid_t pid;
 
 	connection(ends);
@@ -97,6 +97,26 @@ static void handing_on(void)
 	NEEDED(ioctl(9, FIONCLEX) == 0);
 	pid = run(ANSWER, -1);
 	answers("ioctl in the parent", ends, pid);
+
+	/* Not in a vfork of ours: inside the C library. */
+	for (way = 0; way < 3; way++) {
+		char *words[] = {"sh", "-c", ANSWER, NULL};
+		FILE *output = NULL;
+
+		connection(ends);
+		NEEDED(dup2(ends[1], 9) == 9 && close(ends[1]) == 0);
+		ends[1] = 9;
+		if (way == 0)
+			NEEDED(posix_spawn(&pid, "/bin/sh", NULL, NULL, words, environ) == 0);
+		else if (way == 1)
+			NEEDED(system("(" ANSWER ") 2>/dev/null &") == 0);
+		else
+			NEEDED((output = popen(ANSWER, "r")) != NULL);
+		SAY(close(ends[1]));
+		SAY(peer_reads(ends[0]));
+		SAY(close(ends[0]));
+		SAY(way == 0 ? ended(pid) : way == 1 ? 0 : pclose(output));
+	}
 
 	connection(ends);
 	NEEDED(dup3(ends[1], 9, O_CLOEXEC) == 9 && close(ends[1]) == 0);
@@ -118,7 +138,7 @@ static void handing_on(void)
 static void actions(int way)
 {
 	int ends[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	char *words[] = {"sh", "-c", "echo answer 2>/dev/null >&9", NULL};
+	char *words[] = {"sh", "-c", ANSWER, NULL};
 	posix_spawn_file_actions_t list;
 	pid_t pid;
 
@@ -132,12 +152,15 @@ static void actions(int way)
 	}
 	SAY(posix_spawn(&pid, "/bin/sh", &list, NULL, words, environ));
 	posix_spawn_file_actions_destroy(&list);
-	SAY(WEXITSTATUS(ended(pid)) == 0);
+	if (way < 3)
+		SAY(WEXITSTATUS(ended(pid)) != 0);
 	SAY(is_open(kept[0]));
 	SAY(way < 3 ? carries(ends) : is_open(ends[0]));
 	SAY(close(ends[1]));
 	SAY(peer_reads(ends[0]));
 	SAY(close(ends[0]));
+	if (way == 3)
+		SAY(WEXITSTATUS(ended(pid)));
 	close(null);
 }
 
