@@ -101,24 +101,34 @@ static inline long la_sys_thread(void (*entry)(void), void *top, long flags, voi
 	la_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /*
- * All signals of this thread, glibc's own too: around the few steps that no handler may cut off by a jump, and no cancellation. The
- * handler runs at the restore.
+ * All signals of this thread that may wait, glibc's own too: around the few steps that no handler may cut off by a jump, and no cancellation.
+ * The handler runs at the restore. Those that an instruction raises cannot wait: where they are blocked, the kernel ends the process, and
+ * a program that traps its own system calls (SIGSYS) or steps (SIGTRAP) means to go on.
  */
 enum {
 	LA_SIG_SETMASK = 2
 }; /* the kernel's; <signal.h> would bring <unistd.h> to those who define its functions */
+#define LA_SIGNALS_ALL    ~0ull
+#define LA_SIGNAL(number) (1ull << ((number)-1))
+#define LA_SIGNALS_RAISED \
+	(LA_SIGNAL(4) | LA_SIGNAL(5) | LA_SIGNAL(7) | LA_SIGNAL(8) | LA_SIGNAL(11) | LA_SIGNAL(31))
+
+static inline uint64_t la_signals_set(uint64_t blocked)
+{
+	uint64_t before = 0;
+
+	la_sys(SYS_rt_sigprocmask, LA_SIG_SETMASK, &blocked, &before, sizeof(before));
+	return before;
+}
 
 static inline uint64_t la_signals_block(void)
 {
-	uint64_t all = ~0ull, before = 0;
-
-	la_sys(SYS_rt_sigprocmask, LA_SIG_SETMASK, &all, &before, sizeof(all));
-	return before;
+	return la_signals_set(LA_SIGNALS_ALL & ~LA_SIGNALS_RAISED);
 }
 
 static inline void la_signals_restore(uint64_t before)
 {
-	la_sys(SYS_rt_sigprocmask, LA_SIG_SETMASK, &before, 0, sizeof(before));
+	la_signals_set(before);
 }
 
 #endif

@@ -19,11 +19,11 @@
 #include "internal.h"
 
 /* Seconds: a peer that is gone is found out after IDLE + COUNT * INTERVAL. */
-enum { HIGH_ENOUGH = 4096 };
-
 enum { KEEPALIVE_IDLE_S = 5, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
 
-int la_act_dup(int fd)
+enum { HIGH_ENOUGH = 4096 };
+
+long la_act_base(void)
 {
 	struct rlimit limit = {0, 0};
 	long base;
@@ -34,8 +34,43 @@ int la_act_dup(int fd)
 	 * wrong about: each fork copies the table up to the highest number (2 us for a thousand of them).
 	 */
 	base = limit.rlim_cur > HIGH_ENOUGH ? HIGH_ENOUGH : (long)limit.rlim_cur;
-	base -= base / 8;
-	return (int)la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+	return base - base / 8;
+}
+
+int la_act_dup(int fd)
+{
+	return (int)la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, la_act_base());
+}
+
+void la_act_close_copy(int fd, uint64_t cookie)
+{
+	uint64_t slot = la_slot_load(fd), found = 0;
+
+	if (cookie && (slot == 0 || LA_SLOT_IS_OWN(slot)) && la_kernel_cookie(fd, &found) == 0 &&
+		found == cookie)
+		la_sys(SYS_close, fd);
+}
+
+void la_act_close_copies(uint64_t cookie)
+{
+	int fd = (int)la_act_base(), unused = 0;
+
+	/* They are the lowest that were free. */
+	for (; cookie && unused < 64; fd++) {
+		unused = la_sys(SYS_fcntl, fd, F_GETFD) < 0 ? unused + 1 : 0;
+		if (unused == 0)
+			la_act_close_copy(fd, cookie);
+	}
+}
+
+/* The last connection that was acted on, and when. */
+static uint64_t acted_on;
+static uint64_t acted_ns;
+
+void la_act_abandon(void)
+{
+	if (acted_on && la_now_ns() < acted_ns + LA_FORK_TAKES_NS)
+		la_act_close_copies(acted_on);
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -69,6 +104,8 @@ int la_act(int fd, uint64_t cookie, enum la_action action)
 
 	if (action == LA_ACTION_NONE || action == LA_ACTION_LOG)
 		return 0;
+	acted_ns = la_now_ns();
+	acted_on = cookie;
 	dup = la_act_dup(fd);
 	if (dup < 0)
 		return dup == -EBADF ? -ESTALE : dup;

@@ -7,6 +7,7 @@
  * no descriptor for an epoll set (facts/cost.md section 5).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ enum {
 };
 #define FIRST_PAUSE_NS (1 * LA_MS_NS)
 #define LAST_PAUSE_NS  (32 * LA_MS_NS)
+#define FIN_QUIET_NS   (100 * LA_MS_NS)
 
 enum place_state { PLACE_FREE, PLACE_TAKEN, PLACE_DRAINING, PLACE_EVICTED };
 
@@ -34,6 +36,8 @@ static struct place {
 	_Atomic uint32_t state;
 	uint32_t unacked;
 	uint64_t started_ns, progress_ns, due_ns, pause_ns, drained_bytes;
+	uint64_t written_bytes, quiet_since_ns; /* of our output, as long as the FIN is due */
+	uint64_t ended_ns;
 } places[PLACES];
 
 static struct cds_wfcq_head queue_head;
@@ -54,7 +58,7 @@ static bool queue_ready(void)
 	return true;
 }
 
-int la_drains_reserve(void)
+int la_drains_reserve(uint64_t cookie)
 {
 	int tried;
 
@@ -67,6 +71,7 @@ int la_drains_reserve(void)
 		if (!atomic_compare_exchange_strong(&places[at].state, &state, PLACE_TAKEN))
 			continue;
 		places[at].order.fd = -1;
+		places[at].order.cookie = cookie;
 		atomic_fetch_add(&taken, 1);
 		high = atomic_load(&places_high);
 		while (high < at + 1 && !atomic_compare_exchange_weak(&places_high, &high, at + 1))
@@ -78,6 +83,7 @@ int la_drains_reserve(void)
 
 static void give_back(struct place *place)
 {
+	place->ended_ns = la_now_ns();
 	atomic_fetch_sub(&taken, 1);
 	atomic_store_explicit(&place->state, PLACE_FREE, memory_order_release);
 }
@@ -103,6 +109,8 @@ uint64_t la_drains_commit(int place)
 	at->pause_ns = FIRST_PAUSE_NS;
 	at->drained_bytes = 0;
 	at->unacked = 0;
+	at->written_bytes = 0;
+	at->quiet_since_ns = at->started_ns;
 	atomic_store_explicit(&at->state, PLACE_DRAINING, memory_order_release);
 	cds_wfcq_node_init(&at->node);
 	cds_wfcq_enqueue((struct cds_wfcq_head *)&queue_head, &queue_tail, &at->node);
@@ -112,6 +120,11 @@ uint64_t la_drains_commit(int place)
 uint32_t la_drains_count(void)
 {
 	return atomic_load_explicit(&taken, memory_order_relaxed);
+}
+
+bool la_enforce_drains(void)
+{
+	return la_drains_count() != 0;
 }
 
 static void evict(struct place *place)
@@ -205,15 +218,28 @@ static bool output_moves(struct place *place, uint64_t now_ns)
 	return true;
 }
 
-/* Nothing waits to be sent any more, so nobody is blocked in sending. */
-static void send_fin_if_due(struct la_drain_order *order)
+/*
+ * Is nobody blocked in sending any more? That nothing waits to be sent does not say so: a sender that was woken a moment ago has not come to
+ * write yet. So when nothing waits, and nothing was written for a while.
+ */
+static void send_fin_if_due(struct place *place, uint64_t now_ns)
 {
+	struct la_drain_order *order = &place->order;
+	uint64_t written;
 	struct la_tcp tcp;
+	int unacked;
 
-	if (!order->fin_due || la_kernel_tcp(order->fd, &tcp) < 0 || tcp.notsent_bytes > 0)
+	if (!order->fin_due || la_kernel_tcp(order->fd, &tcp) < 0)
 		return;
-	la_act_send_fin(order->fd);
-	order->fin_due = false;
+	unacked = la_kernel_unacked(order->fd);
+	written = tcp.progress.bytes_acked + (uint64_t)(unacked > 0 ? unacked : 0);
+	if (tcp.notsent_bytes > 0 || written != place->written_bytes) {
+		place->written_bytes = written;
+		place->quiet_since_ns = now_ns;
+	} else if (now_ns - place->quiet_since_ns >= FIN_QUIET_NS) {
+		la_act_send_fin(order->fd);
+		order->fin_due = false;
+	}
 }
 
 /* One visit. True when the drain is over. */
@@ -233,7 +259,7 @@ static bool drain(struct place *place, uint64_t now_ns)
 		finish(place, LA_ENDING_EVICTED);
 		return true;
 	}
-	send_fin_if_due(&place->order);
+	send_fin_if_due(place, now_ns);
 	for (reads = 0; reads < READS_A_TURN; reads++) {
 		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL,
 			NULL);
@@ -312,18 +338,26 @@ void la_drains_end_all(void)
 		finish(&places[active[--active_count]], LA_ENDING_EVICTED);
 }
 
+/*
+ * The kernel copies the table of descriptors first and memory later: what the helper has closed in between, and what another thread has just
+ * made, is in the one and not in the other. So the number is asked what it is, and a drain that has ended may be here all the same.
+ */
 void la_drains_abandon(void)
 {
 	uint32_t high = atomic_load(&places_high), i;
+	uint64_t now_ns = high ? la_now_ns() : 0;
 
 	for (i = 0; i < high; i++) {
 		struct place *place = &places[i];
+		bool ended = atomic_load(&place->state) == PLACE_FREE;
 
-		/* Only what the slot says is still ours: the fork may have come between a close and its record. */
-		if (atomic_load(&place->state) != PLACE_FREE && place->order.fd >= 0 &&
-			la_slot_load(place->order.fd) == LA_SLOT_OWN(i)) {
-			la_sys(SYS_close, place->order.fd);
+		if (ended && now_ns > place->ended_ns + LA_FORK_TAKES_NS)
+			continue;
+		if (place->order.fd >= 0) {
+			la_act_close_copy(place->order.fd, place->order.cookie);
 			la_slot_clear(place->order.fd, LA_SLOT_OWN(i));
+		} else {
+			la_act_close_copies(place->order.cookie);
 		}
 		atomic_store(&place->state, PLACE_FREE);
 	}
@@ -350,6 +384,25 @@ void la_enforce_give_way(int fd)
 {
 	if (!la_log_gives_way(fd) && la_drains_evict(fd))
 		wait_until_closed(fd);
+}
+
+void la_enforce_leave_room(int fd)
+{
+	uint32_t high = atomic_load(&places_high), i;
+	long lowest;
+
+	if (!la_drains_count())
+		return;
+	lowest = la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+	if (lowest >= 0)
+		la_sys(SYS_close, lowest);
+	if (lowest >= 0 && lowest < la_act_base())
+		return;
+	for (i = 0; i < high; i++)
+		evict(&places[i]);
+	for (i = 0; i < high; i++)
+		if (atomic_load(&places[i].state) == PLACE_EVICTED)
+			wait_until_closed(places[i].order.fd);
 }
 
 bool la_enforce_make_room(void)

@@ -58,6 +58,7 @@ static void helper(void)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t process = (uint32_t)__builtin_ctzll(la_track_my_bit());
 
+	la_signals_set(LA_SIGNALS_ALL);
 	la_sys(SYS_prctl, PR_SET_NAME, "lastack");
 	table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
 	while (!atomic_load_explicit(&stopping, memory_order_relaxed) && !atomic_load(&pauses)) {

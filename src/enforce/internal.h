@@ -17,6 +17,17 @@ extern struct la_enforce_settings la_enforce_config;
 
 /* A descriptor number out of the application's way for a dup of `fd`: -errno when there is none. */
 int la_act_dup(int fd);
+/* Where such numbers begin. */
+long la_act_base(void);
+/*
+ * Child of a fork: `fd` is closed if it is a copy of one of our dups of this connection; or all such, wherever they are. The child of a
+ * process with much memory may begin as late as this after its table of descriptors was copied.
+ */
+#define LA_FORK_TAKES_NS (10000 * LA_MS_NS)
+void la_act_close_copy(int fd, uint64_t cookie);
+void la_act_close_copies(uint64_t cookie);
+/* Child of a fork: what the helper was acting on. */
+void la_act_abandon(void);
 /* Carry out `action` on `fd` if it still is the connection named `cookie`; -ESTALE when it is not. */
 int la_act(int fd, uint64_t cookie, enum la_action action);
 /* Take `fd` out of every epoll set that it is known to be in. False when not all of them are known. */
@@ -35,8 +46,8 @@ struct la_drain_order {
 	uint64_t signals; /* of the closing thread: blocked from the reservation to the commit */
 	bool fin_due; /* not sent yet: another thread may still be in a send() that fills the buffer */
 };
-/* Any thread: keep a place, -1 when there is none; fill it, then hand it over, which tells order.signals; or give it back. */
-int la_drains_reserve(void);
+/* Any thread: keep a place, before there is a dup, -1 when there is none; fill it, then hand it over, which tells order.signals; or give it back. */
+int la_drains_reserve(uint64_t cookie);
 void la_drains_fill(int place, const struct la_drain_order *order);
 uint64_t la_drains_commit(int place);
 void la_drains_cancel(int place);

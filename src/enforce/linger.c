@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sys/single_threaded.h>
 
 #include <lastack/sys.h>
 
@@ -42,6 +43,7 @@ bool la_enforce_closes(void)
 static void fork_child(void)
 {
 	la_drains_abandon();
+	la_act_abandon();
 	la_helper_forked();
 }
 
@@ -101,10 +103,14 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 	struct la_tcp tcp;
 	int place;
 
-	/* The number first: a table that grows while the helper shares it costs a grace period of the kernel's (10 ms). */
-	order->fd = la_act_dup(fd);
-	place = order->fd >= 0 && la_helper_ensure() ? la_drains_reserve() : -1;
-	if (place < 0) {
+	/*
+	 * The place first: the child of a fork finds our dup by it. The helper last: a table that grows while it shares it costs a grace period of
+	 * the kernel's (10 ms).
+	 */
+	place = la_drains_reserve(atomic_load(&record->cookie));
+	order->fd = place < 0 ? -EAGAIN : la_act_dup(fd);
+	if (order->fd < 0 || !la_helper_ensure()) {
+		la_drains_cancel(place);
 		if (order->fd >= 0)
 			la_sys(SYS_close, order->fd);
 		la_track_count(LA_COUNT_PLAIN_FULL);
@@ -123,7 +129,8 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output waits to be
 	 * sent, that cannot be told: the helper sends the FIN when all of it is out.
 	 */
-	order->fin_due = la_kernel_tcp(order->fd, &tcp) == 0 && tcp.notsent_bytes > 0;
+	order->fin_due = !__libc_single_threaded && la_kernel_tcp(order->fd, &tcp) == 0 &&
+			 tcp.notsent_bytes > 0;
 	la_slot_exchange(order->fd, LA_SLOT_OWN(place));
 	la_drains_fill(place, order);
 	la_track_draining(release);
