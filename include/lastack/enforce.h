@@ -39,6 +39,9 @@ int la_enforce_begin(int fd, const struct la_release *release);
 /* The number is closed: the helper drains from now on. Nothing happens for place -1. */
 void la_enforce_commit(int place);
 
+/* Does any drain hold a number of this process? Cheap, for the hooks. */
+bool la_enforce_drains(void);
+
 /* A connection has come; bounds need the helper from now on. */
 void la_enforce_connection(void);
 
@@ -53,6 +56,12 @@ void la_enforce_give_way(int fd);
  * there is none to end: then it would have run out without us too.
  */
 bool la_enforce_make_room(void);
+
+/*
+ * A message that may bring descriptors is about to be received by `fd`: what it finds no number for is lost, and nothing can be made once more. So
+ * where the next number would be one of a drain's, all drains end (within 1 s each).
+ */
+void la_enforce_leave_room(int fd);
 
 /*
  * Around a change of credentials, and before the last thread ends by a raw exit: the C library does not know the helper, so it

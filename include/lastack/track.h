@@ -80,6 +80,8 @@ void la_slot_clear(int fd, uint64_t seen);
  * NULL when nothing near the number was ever tracked. A new socket in the slot starts without any.
  */
 _Atomic int *la_slot_epolls(int fd);
+/* Its address family, 0: not asked yet; for whoever asks to remember. Forgotten with each new socket there. NULL as above. */
+_Atomic int *la_slot_domain(int fd);
 enum { LA_SLOT_EPOLLS = 2 };
 /* The first number >= fd, <= last, that has a slot; -1 when there is none. */
 int la_slot_next(int fd, int last);

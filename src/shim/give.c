@@ -70,17 +70,31 @@ static void end(int fd)
  */
 static bool is_readable(const void *from, size_t bytes)
 {
-	const char *at = from, *last = at + bytes - sizeof(uint64_t);
+	const char *at = from, *end = at + bytes;
 
-	for (;;) {
+	if (!from) /* no set at all, which is none to refuse */
+		return false;
+	/* Once a page. */
+	for (; at < end; at = (const char *)(((uintptr_t)at | (PAGE - 1)) + 1))
 		if (la_sys(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)) == -EFAULT)
 			return false;
-		if (at == last)
-			return true;
-		at = (const char *)(((uintptr_t)at | (PAGE - 1)) + 1);
-		if (at > last)
-			at = last;
+	return true;
+}
+
+/* Only a socket of AF_UNIX can give. Asked once a socket, for the whole lot of messages that a server over UDP sends. */
+bool la_can_give(int fd)
+{
+	_Atomic int *known = la_slot_domain(fd);
+	int domain = known ? atomic_load_explicit(known, memory_order_relaxed) : 0;
+	socklen_t length = sizeof(domain);
+
+	if (domain == 0) {
+		if (la_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0)
+			return false;
+		if (known)
+			atomic_store_explicit(known, domain, memory_order_relaxed);
 	}
+	return domain == AF_UNIX;
 }
 
 static const struct msghdr *header(const struct msghdr *first, size_t stride, unsigned int i)
@@ -99,7 +113,7 @@ unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, 
 	unsigned int i;
 
 	if (!la_on || LA_SLOT_TRACKED(la_slot_load(fd)) || !la_enforce_closes() ||
-		!atomic_load_explicit(&la_track_region, memory_order_acquire))
+		!atomic_load_explicit(&la_track_region, memory_order_acquire) || !la_can_give(fd))
 		return 0;
 	for (i = 0; i < count; i++) {
 		const struct msghdr *message = header(first, stride, i);

@@ -7,21 +7,13 @@
 
 #include "shim.h"
 
-LA_COLD bool la_make_room(void)
-{
-	int saved = errno;
-	bool made = saved == EMFILE && la_enforce_closes() && la_here() && la_enforce_make_room();
-
-	errno = saved;
-	return made;
-}
-
 LA_COLD void la_opened_socket(int fd, int domain, int type, int protocol)
 {
 	int saved = errno;
 	bool tcp = (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM &&
 		   (protocol == 0 || protocol == IPPROTO_TCP);
 
+	la_forget_domain(fd);
 	/* Anything else only clears what an unseen close left in the slot. */
 	if (la_on && (tcp || la_slot_load(fd)) && la_here())
 		la_track_socket(
@@ -44,6 +36,7 @@ LA_COLD void la_opened_accept(int listener, int fd, int flags)
 {
 	int saved = errno;
 
+	la_forget_domain(fd);
 	if (la_on && la_here()) {
 		la_track_accepted(listener, fd, flags & SOCK_CLOEXEC);
 		la_enforce_connection();

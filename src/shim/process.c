@@ -82,8 +82,13 @@ LA_EXPORT int system(const char *command)
 
 LA_EXPORT FILE *popen(const char *command, const char *type)
 {
+	FILE *stream;
+
 	share_inheritable();
-	return la_real.popen(command, type);
+	stream = la_real.popen(command, type);
+	while (!stream && la_make_room())
+		stream = la_real.popen(command, type);
+	return stream;
 }
 
 /* Nobody counts these: both ends must take everything for shared. */

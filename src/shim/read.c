@@ -158,10 +158,19 @@ void la_received(struct msghdr *message)
 		take_descriptors(message);
 }
 
+void la_receiving(int fd, uint64_t slot)
+{
+	if (!LA_SLOT_TRACKED(slot) && la_enforce_drains() && la_can_give(fd) && la_here())
+		la_enforce_leave_room(fd);
+}
+
 LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	uint64_t slot = la_slot_load(fd);
-	ssize_t result = la_real.recvmsg(fd, message, flags);
+	ssize_t result;
+
+	la_receiving(fd, slot);
+	result = la_real.recvmsg(fd, message, flags);
 
 	TELL(fd, slot, result, result == 0 ? la_room_of(message->msg_iov, message->msg_iovlen) : 0);
 	if (result >= 0)
@@ -173,8 +182,11 @@ LA_EXPORT int recvmmsg(
 	int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
 {
 	uint64_t slot = la_slot_load(fd);
-	int result = la_real.recvmmsg(fd, messages, count, flags, timeout), i;
+	int result, i;
 
+	la_receiving(fd, slot);
+	result = la_real.recvmmsg(fd, messages, count, flags, timeout);
+	TELL(fd, slot, result, 0);
 	if (slot && result > 0 && messages[result - 1].msg_len == 0)
 		la_read_ended(fd, slot, 0,
 			la_room_of(messages[result - 1].msg_hdr.msg_iov,

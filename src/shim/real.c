@@ -46,6 +46,17 @@ static int early_of_fcntl(int fd, int command, ...)
 }
 #define early_of_fcntl64 early_of_fcntl
 
+#define EARLY_OPEN(name, parameters, folder, path)                                   \
+	static int early_of_##name parameters                                        \
+	{                                                                            \
+		TAKE_REST(rest, flags);                                              \
+		return (int)early(SYS_openat, folder, path, flags, (mode_t)rest[0]); \
+	}
+EARLY_OPEN(open, (const char *path, int flags, ...), AT_FDCWD, path)
+EARLY_OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, path)
+EARLY_OPEN(openat, (int folder, const char *path, int flags, ...), folder, path)
+EARLY_OPEN(openat64, (int folder, const char *path, int flags, ...), folder, path)
+
 static int early_of_ioctl(int fd, unsigned long request, ...)
 {
 	TAKE_REST(rest, request);

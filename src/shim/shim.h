@@ -21,6 +21,9 @@
 #include <lastack/enforce.h>
 #include <lastack/track.h>
 
+/* <dirent.h> would bring <unistd.h>, whose attributes the aliases of our functions do not have. */
+typedef struct __dirstream DIR;
+
 #define LA_EXPORT __attribute__((visibility("default")))
 #define LA_COLD   __attribute__((cold, noinline))
 
@@ -102,6 +105,15 @@ int la_close_range_by(unsigned int first, unsigned int last, int flags,
 /* Out of descriptors (errno), and a drain of ours has one: the application comes first. True when the call is worth another try. */
 bool la_make_room(void);
 
+/* A new socket, which is not followed, has this number. */
+static inline void la_forget_domain(int fd)
+{
+	_Atomic int *known = la_enforce_closes() ? la_slot_domain(fd) : NULL;
+
+	if (known)
+		atomic_store_explicit(known, 0, memory_order_relaxed);
+}
+
 /* After the real call, with its result; errno is kept. */
 void la_opened_socket(int fd, int domain, int type, int protocol);
 void la_opened_accept(int listener, int fd, int flags);
@@ -125,6 +137,10 @@ unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, 
 void la_end_giving(const struct msghdr *first, size_t stride, unsigned int count);
 void la_gave(const struct msghdr *message);
 void la_received(struct msghdr *message);
+/* Can messages of this socket carry descriptors? */
+bool la_can_give(int fd);
+/* Before a message is received on `fd`, which is `slot`. */
+void la_receiving(int fd, uint64_t slot);
 
 /* A process is about to be made by means that run no fork handlers; or this one is about to run another program. */
 void la_uncounted_child(bool shares_table);

@@ -115,6 +115,8 @@ LA_EXPORT long syscall(long number, ...)
 		 (number == SYS_fcntl && (b == F_DUPFD || b == F_DUPFD_CLOEXEC));
 	if (copies)
 		la_copying((int)a, slot);
+	if (number == SYS_recvmsg || number == SYS_recvmmsg)
+		la_receiving((int)a, slot);
 	if (number == SYS_sendmsg)
 		given = la_begin_giving((int)a, (const struct msghdr *)b, 0, 1);
 	else if (number == SYS_sendmmsg)

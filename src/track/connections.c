@@ -163,8 +163,10 @@ static void publish(int fd, uint64_t slot)
 /* A new socket in this number: it is in no epoll set yet. */
 static void publish_new(int fd, uint64_t slot)
 {
-	_Atomic int *epolls = la_slot_epolls(fd);
+	_Atomic int *epolls = la_slot_epolls(fd), *domain = la_slot_domain(fd);
 
+	if (domain)
+		atomic_store_explicit(domain, 0, memory_order_relaxed);
 	if (epolls) {
 		atomic_store_explicit(&epolls[0], 0, memory_order_relaxed);
 		atomic_store_explicit(&epolls[1], 0, memory_order_relaxed);

@@ -14,9 +14,10 @@ la_slot *_Atomic la_slot_chunks[LA_SLOT_CHUNKS];
 
 enum { CHUNK = 1 << LA_SLOT_CHUNK_BITS };
 
-/* Behind the words of a chunk, away from the hot path: the epoll sets of each number. */
+/* Behind the words of a chunk, away from the hot path: the epoll sets of each number, and its address family. */
 struct cold {
 	_Atomic int epoll[LA_SLOT_EPOLLS];
+	_Atomic int domain;
 };
 enum { CHUNK_BYTES = CHUNK * (sizeof(la_slot) + sizeof(struct cold)) };
 
@@ -65,7 +66,7 @@ uint64_t la_slot_exchange(int fd, uint64_t slot)
 	return at ? atomic_exchange_explicit(at, slot, memory_order_acq_rel) : 0;
 }
 
-_Atomic int *la_slot_epolls(int fd)
+static struct cold *cold_of(int fd)
 {
 	unsigned int number = (unsigned int)fd;
 	la_slot *chunk;
@@ -76,7 +77,21 @@ _Atomic int *la_slot_epolls(int fd)
 		&la_slot_chunks[number >> LA_SLOT_CHUNK_BITS], memory_order_acquire);
 	if (!chunk)
 		return NULL;
-	return ((struct cold *)(chunk + CHUNK))[number & (CHUNK - 1)].epoll;
+	return &((struct cold *)(chunk + CHUNK))[number & (CHUNK - 1)];
+}
+
+_Atomic int *la_slot_epolls(int fd)
+{
+	struct cold *cold = cold_of(fd);
+
+	return cold ? cold->epoll : NULL;
+}
+
+_Atomic int *la_slot_domain(int fd)
+{
+	struct cold *cold = cold_of(fd);
+
+	return cold ? &cold->domain : NULL;
 }
 
 void la_slot_clear(int fd, uint64_t seen)

@@ -85,3 +85,18 @@ if child == 0:
     os._exit(0)
 print("its parent", status(child))
 print(os.read(reads, 20).decode())
+
+# Makers of descriptors: each number is given back.
+here = -100  # AT_FDCWD
+nothing = b"/dev/null"
+numbers = (ctypes.c_int * 2)()
+calls = [("open", nothing, 0), ("__open", nothing, 0), ("__open64", nothing, 0), ("__open_2", nothing, 0), ("__open64_2", nothing, 0),
+         ("openat", here, nothing, 0), ("__openat_2", here, nothing, 0), ("__openat64_2", here, nothing, 0), ("creat", nothing, 0o600),
+         ("creat64", nothing, 0o600), ("epoll_create", 1), ("timerfd_create", 1, 0), ("inotify_init",), ("inotify_init1", 0),
+         ("eventfd", 0, 0), ("signalfd", -1, bytes(128), 0), ("memfd_create", b"memory", 0), ("openat64", here, nothing, 0)]
+print([libc.close(getattr(libc, call)(*words)) for call, *words in calls])
+print([getattr(libc, call)(numbers) or [os.close(number) for number in numbers] for call in ("pipe", "__pipe")])
+for call, *words in ("fopen", nothing, b"r"), ("fopen64", nothing, b"r"), ("tmpfile",), ("tmpfile64",):
+    function = getattr(libc, call)
+    function.restype = ctypes.c_void_p
+    print(call, libc.fclose(ctypes.c_void_p(function(*words))))

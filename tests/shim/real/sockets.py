@@ -109,4 +109,7 @@ child, terminal = os.forkpty()
 if child == 0:
     print("from a terminal", flush=True)
     os._exit(os.isatty(0))
-print(os.read(terminal, 100), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+said = b""
+while not said.endswith(b"\n"):
+    said += os.read(terminal, 100)
+print(said, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
