@@ -163,6 +163,12 @@ struct la_process_record {
 	char reserved[160];
 };
 
+/*
+ * In a key: the row is being given to another connection. It still counts for the one that the key names, until its instants are folded;
+ * nothing is added to it.
+ */
+#define LA_ROW_LEAVING (1ull << 31)
+
 /* Row of a thread about a connection that another thread opened. Written by its thread only; key is written last. */
 struct la_thread_row {
 	_Atomic uint64_t
@@ -269,6 +275,7 @@ struct la_module_record {
 	char path[212]; /* NUL-terminated; "" is the program itself until resolved by its writer */
 };
 
+static_assert(LA_REGION_CONNECTIONS < 1u << 31, "a key has a bit to spare");
 static_assert(LA_REGION_STACKS < 1 << 16, "a stack word has 16 bits for the id");
 static_assert(sizeof(struct la_process_record) == 256, "layout");
 static_assert(sizeof(struct la_thread_row) == 128, "layout");

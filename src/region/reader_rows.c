@@ -43,7 +43,7 @@ static int add_rows(struct la_reader *reader, const struct la_thread_table *tabl
 			*room = more;
 		}
 		row = &reader->rows[reader->rows_count++];
-		row->key = from->key;
+		row->key = from->key & ~LA_ROW_LEAVING;
 		memcpy(row->seen, (const void *)from->seen, sizeof(row->seen));
 		memcpy(row->stack, (const void *)from->stack, sizeof(row->stack));
 	}

@@ -4,8 +4,8 @@
  *
  * A row belongs to one thread. That thread may be interrupted by its own signal handlers at any instruction, and a reader may
  * look at any instruction; so a way is claimed by compare-and-swap and its key is written last. When a way must be given
- * to another connection, its instants are first folded into the record, then the key goes: whoever reads the rows first and
- * the record afterwards (la_track_facts(), the command) misses nothing.
+ * to another connection, its key is marked, so that nothing is added any more, its instants are folded into the record, then
+ * the key goes: whoever reads the rows first and the record afterwards (la_track_facts(), the command) misses nothing.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 #include "internal.h"
 
-#define KEY_BUSY (~0ull) /* a way between two connections */
+#define KEY_BUSY (~0ull) /* a way between two connections: marked too */
 
 static __thread uint32_t my_table; /* number + 1; 0: none yet */
 static __thread uint32_t my_tid;
@@ -212,19 +212,22 @@ static struct la_thread_row *take_row(
 			uint64_t old = atomic_load_explicit(&row->key, memory_order_acquire);
 			struct la_connection_record *record = record_of_key(region, old);
 
-			if (old == KEY_BUSY || (round == 0 && record))
+			if ((old & LA_ROW_LEAVING) || (round == 0 && record))
 				continue;
-			if (record)
+			/* Whatever our own signal handlers added is there by now; they add no more. */
+			if (!atomic_compare_exchange_strong_explicit(&row->key, &old,
+				    record ? old | LA_ROW_LEAVING : KEY_BUSY, memory_order_acq_rel,
+				    memory_order_acquire))
+				continue; /* one of them took it */
+			if (record) {
 				fold_row(row, record, old);
-			/* Pairs with the acquire of a reader's key: it then finds the folded instants. */
-			if (!atomic_compare_exchange_strong_explicit(&row->key, &old, KEY_BUSY,
-				    memory_order_acq_rel, memory_order_acquire))
-				continue; /* our own signal handler took it */
-			if (record)       /* or added to it in between */
-				fold_row(row, record, old);
+				/* Pairs with the acquire of a reader's key: it then finds the folded instants. */
+				atomic_store_explicit(&row->key, KEY_BUSY, memory_order_release);
+			}
+			/* So does who finds the instants gone (join_row). */
 			for (s = 0; s < LA_SEEN_COUNT; s++)
 				atomic_store_explicit(&row->seen[s],
-					LA_INSTANT_MAKE(la_row_tag(key), 0), memory_order_relaxed);
+					LA_INSTANT_MAKE(la_row_tag(key), 0), memory_order_release);
 			for (s = 0; s < 3; s++)
 				atomic_store_explicit(&row->stack[s],
 					LA_STACK_MAKE(la_row_tag(key), 0), memory_order_relaxed);
@@ -329,7 +332,8 @@ uint32_t la_track_facts(uint32_t index, uint64_t *since_us)
 
 		/* Two rows of one thread can be about it, when a signal handler took one while it was taking the other. */
 		for (way = 0; way < LA_REGION_ROW_WAYS; way++)
-			if (atomic_load_explicit(&set[way].key, memory_order_acquire) == key)
+			if ((atomic_load_explicit(&set[way].key, memory_order_acquire) &
+				    ~LA_ROW_LEAVING) == key)
 				join_row(set[way].seen, la_row_tag(key), since);
 	}
 	join_row(record->own, (uint16_t)generation, since);

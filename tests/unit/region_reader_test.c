@@ -143,6 +143,16 @@ static void rows_of_several_threads_are_joined_to_their_minimum(void **state)
 	assert_int_equal(copy.connections[2].seen_us[LA_SEEN_EOF], 1500000);
 }
 
+static void a_row_that_is_being_folded_still_counts(void **state)
+{
+	(void)state;
+	image_row(&image, 0, 0, 0, GENERATION, LA_SEEN_EOF, 3000000);
+	image.threads[0].rows[0].key |= LA_ROW_LEAVING;
+	image.threads[0].rows[1].key = ~0ull;
+	assert_int_equal(read_image(), 0);
+	assert_int_equal(copy.connections[0].seen_us[LA_SEEN_EOF], 3000000);
+}
+
 /* Left by a thread that walked its stack while the record, or the row, was given to this connection. */
 static void a_stack_of_another_connection_is_not_shown(void **state)
 {
@@ -304,6 +314,7 @@ int main(void)
 		T(everything_that_was_written_is_read_back),
 		T(stacks_modules_counters_and_policy_are_read_back),
 		T(rows_of_several_threads_are_joined_to_their_minimum),
+		T(a_row_that_is_being_folded_still_counts),
 		T(a_stack_of_another_connection_is_not_shown),
 		T(a_row_and_an_instant_of_an_older_generation_are_ignored),
 		T(a_region_of_another_boot_has_no_living_process),
