@@ -26,13 +26,16 @@ static bool have_key;
 static void thread_ends(void *value)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint32_t ended = my_table;
 
 	(void)value;
-	/* The rows stay valid where they are; the next thread that needs room for one folds it first. */
-	if (region && my_table)
-		la_track_release_table(&region->threads[my_table - 1]);
+	/* Before the next thread may have it: a signal handler of this one must not write there any more. */
 	my_table = 0;
 	my_tid = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	/* The rows stay valid where they are; the next thread that needs room for one folds it first. */
+	if (region && ended)
+		la_track_release_table(&region->threads[ended - 1]);
 }
 
 void la_rows_start(void)
