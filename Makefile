@@ -50,7 +50,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals fuzz imports suites minute \
+.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model fuzz imports suites minute \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -119,6 +119,9 @@ torture: $(TORTURE_BIN) ## writers stopped between any two instructions, while a
 	$(Q)$(BUILD)/tests/torture/stops 20
 	$(Q)$(BUILD)/tests/torture/shares
 	$(Q)$(BUILD)/tests/torture/steps 30
+
+model: deps ## the models of the lock-free tables: right, and wrong in each way that must be found (spin)
+	$(Q)tests/model/model.sh
 
 torture-by-signals: $(BUILD)/tests/torture/stops
 	$(Q)$(BUILD)/tests/torture/stops 5

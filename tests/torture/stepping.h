@@ -87,14 +87,15 @@ static inline bool attach(pid_t thread)
 	       waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status);
 }
 
+#define RESUME_FLAG (1ul << 16)
 #define USER(field) offsetof(struct user, field)
 
-static inline bool resume(pid_t thread, int how)
+static inline bool resume(pid_t thread, int how, long signal)
 {
 	int status;
 
-	return ptrace(how, thread, NULL, NULL) == 0 && waitpid(thread, &status, __WALL) == thread &&
-	       WIFSTOPPED(status);
+	return ptrace(how, thread, NULL, signal) == 0 &&
+	       waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status);
 }
 
 static inline uint64_t where(pid_t thread)
@@ -109,31 +110,77 @@ static inline bool is_ours(uint64_t at)
 	return offset < sizeof(visits) && function_at[offset];
 }
 
+static inline uint64_t stack_of(pid_t thread)
+{
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, thread, USER(regs.rsp), NULL);
+}
+
+/* By a breakpoint of the processor: of this thread alone. A handler that passes there has another stack pointer. */
+static inline bool run_to(pid_t thread, uint64_t to, uint64_t stack, long signal)
+{
+	bool here;
+
+	if (ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[0]), to) != 0 ||
+		ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[7]), 1) != 0)
+		return false;
+	do
+		here = resume(thread, PTRACE_CONT, signal);
+	while ((signal = 0, here) && (where(thread) != to || stack_of(thread) != stack));
+	ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[7]), 0);
+	return here;
+}
+
 /* From the first instruction of what a function of ours called: run until it returns, by a breakpoint of the processor. */
 static inline bool skip_call(pid_t thread)
 {
-	uint64_t sp = (uint64_t)ptrace(PTRACE_PEEKUSER, thread, USER(regs.rsp), NULL);
+	uint64_t sp = stack_of(thread);
 	uint64_t back = (uint64_t)ptrace(PTRACE_PEEKDATA, thread, sp, NULL);
-	bool done;
 
-	if (!is_ours(back))
-		return true;
-	if (ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[0]), back) != 0 ||
-		ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[7]), 1) != 0)
-		return true;
-	do
-		done = !resume(thread, PTRACE_CONT);
-	while (!done && where(thread) != back);
+	return !is_ours(back) || run_to(thread, back, sp + 8, 0);
+}
+
+/* A signal comes here, at the next instruction: its handler runs, and the thread stands where it stood. */
+static inline bool interrupt(pid_t thread, int signal)
+{
+	uint64_t flags = (uint64_t)ptrace(PTRACE_PEEKUSER, thread, USER(regs.eflags), NULL);
+
+	/* Left by the breakpoint that it may have come from: it would pass the next one once. */
+	ptrace(PTRACE_POKEUSER, thread, USER(regs.eflags), flags & ~RESUME_FLAG);
+	return run_to(thread, where(thread), stack_of(thread), signal);
+}
+
+/* Where what is looked at begins, for a thread that is far from it; NULL: it never is. */
+static void (*const *entries)(void);
+
+enum { FAR = 100, ENTRIES = 4 };
+
+static inline bool run_to_an_entry(pid_t thread)
+{
+	int i;
+
+	for (i = 0; i < ENTRIES; i++)
+		if (ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[i]), entries[i]) != 0)
+			return true;
+	ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[7]), 0x55);
+	if (!resume(thread, PTRACE_CONT, 0))
+		return false;
 	ptrace(PTRACE_POKEUSER, thread, USER(u_debugreg[7]), 0);
-	return !done;
+	return true;
 }
 
 /* One instruction, or a whole call of what is not looked at. Returns where it stands, as an offset in the program; ~0: it is gone. */
 static inline uint64_t step(pid_t thread)
 {
 	bool was_ours = is_ours(where(thread));
+	static uint32_t outside;
 
-	if (!resume(thread, PTRACE_SINGLESTEP))
+	outside = was_ours ? 0 : outside + 1;
+	if (entries && outside > FAR) {
+		outside = 0;
+		return run_to_an_entry(thread) ? where(thread) - (uintptr_t)__executable_start
+					       : ~0ull;
+	}
+	if (!resume(thread, PTRACE_SINGLESTEP, 0))
 		return ~0ull;
 	if (was_ours && !is_ours(where(thread)) && !skip_call(thread))
 		return ~0ull;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer that is stopped at every instruction of what it publishes, while other threads, another process of the family and a reader
+ * A writer that is stopped, and interrupted by a handler that writes too, at every instruction of what it publishes, while other threads, another process of the family and a reader
  * must go on; then writers that are stopped somewhere for ever and killed; then a reader that is stopped at every instruction.
  */
 #include <signal.h>
 
 #include "stepping.h"
 
-enum { TURNS = 16, VISITS = 3, STEPPED = 0, KILLS = 40, STACK_DEPTH = 3 };
+enum { TURNS = 16, VISITS = 4, STEPPED = 0, KILLS = 40, STACK_DEPTH = 3, HANDLED = 32 };
 
 static const char *const publication[] = {"open_record", "take_record", "publish", "publish_new",
 	"closed_unseen", "change", "grow", "la_track_socket", "la_track_connected",
@@ -20,6 +20,11 @@ static const char *const reading[] = {"la_region_read", "la_reader_rows", "la_re
 	"la_reader_entry", "la_reader_bytes", "add_rows", "compare_rows", "join", "join_rows",
 	"join_stacks", "take", "take_chunk", "settled", "facts_of", NULL};
 
+/* What the workers call, except what follows these at once. */
+static void (*const beginnings[ENTRIES])(void) = {(void (*)(void))la_track_saw,
+	(void (*)(void))la_track_socket, (void (*)(void))la_track_release,
+	(void (*)(void))la_track_duplicated};
+
 static pid_t family, sibling, reader;
 
 static void be_sibling(void)
@@ -29,12 +34,26 @@ static void be_sibling(void)
 	_exit(0);
 }
 
+/* What an interrupted thread's handler is told of. */
+static void tell_more(int number)
+{
+	static uint64_t random;
+	int saved = errno, i;
+
+	(void)number;
+	for (i = 0; i < HANDLED; i++)
+		tell_one(&random, false);
+	errno = saved;
+}
+
 static void be_family(int pipe_end)
 {
+	struct sigaction action = {.sa_handler = tell_more, .sa_flags = SA_RESTART};
 	pthread_t threads[SIBLING];
 	int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGUSR2, &action, NULL);
 	scene_track(STACK_DEPTH);
 	sibling = fork();
 	if (sibling == 0)
@@ -135,7 +154,8 @@ static bool is_failed(const char *what)
 }
 
 /* Step until nothing new has come for a while. */
-static bool step_through(const char *what, pid_t thread, uint64_t reads, uint64_t seconds)
+static bool step_through(
+	const char *what, pid_t thread, uint64_t reads, uint64_t seconds, int signal)
 {
 	uint64_t end = la_now_ns() + seconds * 1000000000u, at, steps = 0, holds = 0;
 
@@ -153,6 +173,11 @@ static bool step_through(const char *what, pid_t thread, uint64_t reads, uint64_
 		if (!is_new(at, VISITS))
 			continue;
 		holds++;
+		/* Every other time a handler comes between. */
+		if (signal && holds % 2 && !interrupt(thread, signal)) {
+			fail("a handler did not return to %s+%lx", name_of(at), at);
+			break;
+		}
 		if (!others_work(1, TURNS, reads, at))
 			break;
 	}
@@ -182,7 +207,7 @@ static void stand_for_ever(uint32_t offset)
 		fail("cannot be traced: %s", strerror(errno));
 		return;
 	}
-	for (steps = 0; steps < 400000 && at != offset && at != ~0ull; steps++)
+	for (steps = 0; steps < 20000 && at != offset && at != ~0ull; steps++)
 		at = step(thread);
 	others_work(1, TURNS * 8, 2, at);
 	kill(family, SIGKILL);
@@ -190,6 +215,7 @@ static void stand_for_ever(uint32_t offset)
 	waitpid(family, NULL, 0);
 	others_work(SIBLING, TURNS * 8, 2, at);
 	kill(sibling, SIGKILL);
+	waitpid(sibling, NULL, 0);
 	atomic_store(&scene->over, true);
 	new_goals();
 	waitpid(reader, NULL, 0);
@@ -206,8 +232,11 @@ int main(int count, char **arguments)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!learn_instructions(publication))
 		return 2;
+	entries = beginnings;
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* a sibling outlives its parent */
 	begin();
-	step_through("writer", (pid_t)atomic_load(&scene->workers[STEPPED].tid), 1, seconds);
+	step_through(
+		"writer", (pid_t)atomic_load(&scene->workers[STEPPED].tid), 1, seconds, SIGUSR2);
 	finish();
 	failed |= is_failed("writer");
 
@@ -219,11 +248,12 @@ int main(int count, char **arguments)
 	printf("stopped for ever: at %u places, then killed\n", stands);
 
 	forget_coverage();
+	entries = NULL;
 	if (failed || !learn_instructions(reading))
 		return 1;
 	begin();
 	atomic_store(&scene->reads_goal, ~0ull);
-	step_through("reader", reader, 0, seconds);
+	step_through("reader", reader, 0, seconds, 0);
 	finish();
 	return is_failed("reader");
 }
