@@ -12,7 +12,8 @@
  * more than one fact, that two keys may have the same tag (16 bits of a hash); memory order (sequentially consistent here).
  *
  * Two ways, both taken, nothing told yet; connections 1, 2 and 3, and in REUSE 4, which gets the record of 1. A join and an
- * exchange are one instruction or a loop of compare-and-swap, so one step.
+ * exchange are one instruction or a loop of compare-and-swap, so one step. What a process does to its own variables only goes with the
+ * step before.
  *
  * Must hold: -DEVICTION, -DREUSE, -DHANDOVER
  * Must be found:
@@ -86,12 +87,12 @@ inline take_row(k)
 	:: round < 2 && mine == WAYS ->
 		way = 0;
 		do
-		:: way < WAYS && mine == WAYS ->
-			old = key[way];
-			if
+		:: atomic { way < WAYS && mine == WAYS ->
+			old = key[way] }
+			atomic { if
 			:: old != 0 && old < LEAVING -> alive = (current[RECORD(old)] == old)
 			:: else -> alive = false
-			fi;
+			fi }
 			if
 			:: old >= LEAVING || (round == 0 && alive)
 			:: else ->
@@ -141,20 +142,20 @@ inline take_row(k)
 inline saw(k, has_table)
 {
 	if
-	:: current[RECORD(k)] == k ->
+	:: atomic { current[RECORD(k)] == k ->
 		began[k] = true;
 		mine = WAYS;
-		joined = false;
+		joined = false }
 		if
 		:: has_table ->
 			way = 0;
 			do
-			:: way < WAYS && mine == WAYS ->
+			:: atomic { way < WAYS && mine == WAYS ->
 				if
 				:: key[way] == k -> mine = way
 				:: else
 				fi;
-				way++
+				way++ }
 			:: else -> break
 			od;
 			if
@@ -269,8 +270,7 @@ proctype reads()
 	atomic { got = got || (folded_tag[RECORD(k)] == k && folded[RECORD(k)]) }
 #endif
 	do
-	:: way < WAYS ->
-		at = key[way];
+	:: atomic { way < WAYS -> at = key[way] }
 		if
 		:: at == k || at == k + LEAVING -> atomic { got = got || (tag[way] == TAG(k) && seen[way]) }
 		:: else
