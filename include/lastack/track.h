@@ -149,6 +149,8 @@ void la_track_accepted(int listener, int fd, bool cloexec);
 void la_track_connected(int fd, bool in_progress);
 /* connect(AF_UNSPEC), or a connect that failed: the socket is without connection again. */
 void la_track_disconnected(int fd);
+/* The kernel says that this number's connection is over (or never came to be). */
+bool la_track_is_dead(int fd);
 /* `to` now is what `from` was at `slot` (dup family). What `to` was before must have been released. */
 void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
 /* `fd` came from another process by SCM_RIGHTS: tracked when it is a connection, and shared. */

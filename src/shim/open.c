@@ -79,8 +79,8 @@ LA_COLD void la_opened_connect(int fd, const struct sockaddr *address, socklen_t
 		} else if (result == 0 || under_way || saved == EISCONN) {
 			la_track_connected(fd, under_way);
 			la_enforce_connection();
-		} else if (LA_SLOT_TRACKED(la_slot_load(fd))) {
-			la_track_disconnected(fd);
+		} else if (LA_SLOT_TRACKED(la_slot_load(fd)) && la_track_is_dead(fd)) {
+			la_track_disconnected(fd); /* not for a bad address, say */
 		}
 	}
 	errno = saved;

@@ -307,10 +307,33 @@ void la_track_accepted(int listener, int fd, bool cloexec)
 		linger_flags(inherited), &names);
 }
 
+/* The record is of an earlier attempt: this one has another port, or cannot have such a past. */
+static bool is_of_the_past(int fd, uint64_t slot)
+{
+	struct la_connection_record *record = la_track_record(slot, NULL);
+	struct la_names names;
+	int state;
+
+	if (!record) /* closed as far as we knew, while nobody counted us */
+		return true;
+	if (la_kernel_names(fd, &names) < 0)
+		return false;
+	if (names.local_port != record->local_port)
+		return true;
+	state = la_kernel_state(fd);
+	return (state == TCP_SYN_SENT || state == TCP_ESTABLISHED) &&
+	       la_track_facts(LA_SLOT_INDEX(slot), NULL);
+}
+
 void la_track_connected(int fd, bool in_progress)
 {
 	uint64_t slot = learn(fd);
 	struct la_names names;
+
+	if (LA_SLOT_TRACKED(slot) && is_of_the_past(fd, slot)) {
+		la_track_disconnected(fd);
+		slot = la_slot_load(fd);
+	}
 
 	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP))
 		return;
@@ -345,6 +368,11 @@ void la_track_disconnected(int fd)
 	}
 	la_track_saw(slot, LA_SEEN_RESET);
 	publish(fd, (uint64_t)flags << 32);
+}
+
+bool la_track_is_dead(int fd)
+{
+	return la_kernel_state(fd) == TCP_CLOSE;
 }
 
 void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
