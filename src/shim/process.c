@@ -98,10 +98,24 @@ void la_uncounted_child(bool shares_table)
 		la_track_share_all();
 }
 
+/* Found out now, in the child itself: a vfork child of its own, in the same memory, could not be told from it. */
+void la_uncounted_here(void)
+{
+	int saved = errno;
+
+	(void)la_here();
+	errno = saved;
+}
+
 LA_EXPORT pid_t _Fork(void)
 {
+	pid_t pid;
+
 	la_uncounted_child(false);
-	return la_real._Fork();
+	pid = la_real._Fork();
+	if (pid == 0)
+		la_uncounted_here();
+	return pid;
 }
 
 LA_EXPORT int clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)

@@ -144,6 +144,7 @@ void la_receiving(int fd, uint64_t slot);
 
 /* A process is about to be made by means that run no fork handlers; or this one is about to run another program. */
 void la_uncounted_child(bool shares_table);
+void la_uncounted_here(void);
 void la_before_exec(void);
 
 /* A seccomp filter is being installed. */

@@ -161,6 +161,14 @@ LA_EXPORT long syscall(long number, ...)
 		for (i = 0; i < result; i++)
 			la_gave(&((const struct mmsghdr *)b)[i].msg_hdr);
 		break;
+#ifdef SYS_fork
+	case SYS_fork:
+#endif
+	case SYS_clone:
+	case SYS_clone3:
+		if (result == 0)
+			la_uncounted_here();
+		break;
 	case SYS_recvmsg:
 		if (result >= 0)
 			la_received((struct msghdr *)b);
