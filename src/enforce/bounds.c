@@ -95,8 +95,9 @@ static void learn(struct la_connection_record *record, uint32_t index, uint32_t 
 			la_helper_count(LA_COUNT_DISAGREEMENTS);
 		break;
 	case TCP_CLOSE:
-		/* TIME-WAIT reads the same, but not without a FIN of ours. */
-		if (!(LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_CONNECTING) &&
+		/* TIME-WAIT reads the same, but not without a FIN: of ours, or of a holder whom we do not see. */
+		if (!(atomic_load(&record->holders) & LA_HOLDER_UNKNOWN) &&
+			!(LA_WORD_FLAGS(atomic_load(&record->word)) & LA_CONNECTION_CONNECTING) &&
 			!(la_track_facts(index, NULL) & LA_FACT_FIN_SENT))
 			la_track_fold(record, generation, LA_SEEN_RESET, us);
 		break;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -242,6 +243,13 @@ static void send_fin_if_due(struct place *place, uint64_t now_ns)
 	}
 }
 
+static bool is_peer_open(int fd)
+{
+	int state = la_kernel_state(fd);
+
+	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2;
+}
+
 /* One visit. True when the drain is over. */
 static bool drain(struct place *place, uint64_t now_ns)
 {
@@ -269,6 +277,9 @@ static bool drain(struct place *place, uint64_t now_ns)
 		place->progress_ns = now_ns;
 		place->pause_ns = FIRST_PAUSE_NS;
 	}
+	/* After the application's SHUT_RD a read of nothing says nothing of the peer. */
+	if (got == 0 && is_peer_open(order->fd))
+		got = -EAGAIN;
 	if (got == 0)
 		finish(place, LA_ENDING_EOF);
 	else if (got < 0 && got != -EAGAIN && got != -EINTR)
