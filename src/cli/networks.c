@@ -190,14 +190,22 @@ int la_networks_ask(struct la_snapshot *snapshot)
 	return asking.failed ? -ENOMEM : sort(snapshot);
 }
 
-const struct la_diag_socket *la_networks_find(const struct la_snapshot *snapshot, uint64_t cookie)
+const struct la_diag_socket *la_networks_find(
+	const struct la_snapshot *snapshot, uint64_t cookie, uint16_t local_port)
 {
+	const struct la_diag_socket *end = snapshot->sockets + snapshot->sockets_count, *found, *at;
 	struct la_diag_socket key = {.cookie = cookie};
 
 	if (!cookie || !snapshot->sockets_count)
 		return NULL;
-	return bsearch(
+	found = bsearch(
 		&key, snapshot->sockets, snapshot->sockets_count, sizeof(key), compare_cookies);
+	while (found && found > snapshot->sockets && found[-1].cookie == cookie)
+		found--;
+	for (at = found; at && at < end && at->cookie == cookie; at++)
+		if (at->names.local_port == local_port)
+			return at;
+	return found;
 }
 
 bool la_networks_has_inode(const struct la_snapshot *snapshot, uint32_t inode)

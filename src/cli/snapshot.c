@@ -151,7 +151,9 @@ static int add_connection(struct la_snapshot *snapshot, size_t region_at,
 	const struct la_region_copy *region = &snapshot->regions[region_at];
 	/* Cookies of another boot name other sockets. */
 	const struct la_diag_socket *socket =
-		region->same_boot ? la_networks_find(snapshot, connection->cookie) : NULL;
+		region->same_boot
+			? la_networks_find(snapshot, connection->cookie, connection->local_port)
+			: NULL;
 	struct la_item *item;
 	uint64_t now_us = snapshot->now_us;
 
