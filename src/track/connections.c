@@ -568,6 +568,8 @@ void la_track_draining(const struct la_release *release)
 	la_track_saw(release->slot, LA_SEEN_CLOSE);
 	la_track_fold(record, release->generation, LA_SEEN_ENFORCED, la_now_us());
 	la_track_count(LA_COUNT_CLOSED_GRACEFUL);
+	/* The drain is ours: it ends with us, and then somebody must see that. */
+	la_holders_add(record, la_track_my_bit());
 	change(record, release->generation, LA_PHASE_DRAINING, 0);
 }
 
@@ -584,6 +586,7 @@ void la_track_drained(uint32_t index, uint32_t generation, enum la_ending ending
 		la_track_fold(record, generation, LA_SEEN_RESET, la_now_us());
 	if (ending == LA_ENDING_EOF)
 		la_track_fold(record, generation, LA_SEEN_PEER_FIN, la_now_us());
+	atomic_fetch_and(&record->holders, ~la_track_my_bit());
 	if (change(record, generation, LA_PHASE_CLOSED, 0))
 		atomic_fetch_sub(&region->header->connections_open, 1);
 }

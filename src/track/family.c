@@ -105,6 +105,22 @@ static void bury(struct la_region *region, uint32_t index)
 	}
 }
 
+/* The pid of entry `index` is its own now: whoever had it before has died. */
+static void bury_namesakes(struct la_region *region, uint32_t index, uint32_t pid)
+{
+	uint32_t i;
+
+	for (i = 0; i < LA_REGION_PROCESSES; i++) {
+		uint32_t same = pid;
+
+		if (i == index || !atomic_compare_exchange_strong(
+					  &region->processes[i].pid, &same, PID_FORKING))
+			continue;
+		bury(region, i);
+		atomic_store(&region->processes[i].pid, 0);
+	}
+}
+
 static uint32_t claim_process(struct la_region *region, uint32_t pid)
 {
 	int round;
@@ -263,8 +279,10 @@ static void become(uint32_t process)
 		return;
 	}
 	/* A pid of ours means nothing to a parent in another namespace; la_track_after_fork() has its own word for us. */
-	if (process != NO_PROCESS && !atomic_load(&foreign_pids))
+	if (process != NO_PROCESS && !atomic_load(&foreign_pids)) {
 		atomic_store(&region->processes[process].pid, pid);
+		bury_namesakes(region, process, pid);
+	}
 }
 
 /*
@@ -313,9 +331,11 @@ static void forked_unseen(void)
 		atomic_store(&foreign_pids, atomic_load(&foreign_pids) || is_foreign());
 		if (!atomic_load(&foreign_pids))
 			my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
-		if (my_process != NO_PROCESS)
+		if (my_process != NO_PROCESS) {
+			bury_namesakes(region, my_process, (uint32_t)la_sys(SYS_getpid));
 			atomic_fetch_or(
 				&region->processes[my_process].flags, LA_PROCESS_FAMILY_UNKNOWN);
+		}
 	}
 	if (on_fork_child)
 		on_fork_child();
