@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -114,7 +113,7 @@ static bool is_lived_in(int folder, const char *name, uint32_t self)
 				(long)sizeof(process))
 				break;
 			if (process.pid && process.pid != self &&
-				la_sys(SYS_kill, process.pid, 0) != -ESRCH)
+				la_sys(SYS_tgkill, process.pid, process.pid, 0) != -ESRCH)
 				lived_in = true;
 		}
 	}

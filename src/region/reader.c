@@ -4,12 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "reader.h"
@@ -185,7 +185,8 @@ static bool is_alive(const struct la_read_process *process)
 	uint64_t ticks = 0;
 	char state = 0;
 
-	if (kill((pid_t)process->pid, 0) < 0 && errno == ESRCH)
+	/* Not kill(): a thread of another process may have its number by now. */
+	if (syscall(SYS_tgkill, process->pid, process->pid, 0) < 0 && errno == ESRCH)
 		return false;
 	/* /proc may hide other users' processes (hidepid): then it is enough that the pid is in use. */
 	if (!process_stat(process->pid, &state, &threads, &ticks))

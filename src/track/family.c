@@ -58,7 +58,8 @@ bool la_process_is_gone(uint32_t pid)
 {
 	/* A child between its parent's count and its own first instruction has no pid yet, and lives. */
 	return pid != PID_FORKING && !atomic_load_explicit(&foreign_pids, memory_order_relaxed) &&
-	       la_sys(SYS_kill, pid, 0) == -ESRCH;
+	       la_sys(SYS_tgkill, pid, pid, 0) ==
+		       -ESRCH; /* not kill: a thread may have its number by now */
 }
 
 /* Field 22 of /proc/self/stat. */
