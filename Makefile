@@ -50,7 +50,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model fuzz imports suites minute \
+.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites minute \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -97,6 +97,14 @@ check: deps ## everything: build, unit tests, tests with real programs
 
 check-unit: $(UNIT_BIN) ## only the unit tests
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+differential: ## random programs of both ends: each step compared with the kernel (STEPS=, SEED=, MODE=observe|enforce)
+	$(Q)$(MAKE) all $(BUILD)/tests/differential/driver
+	$(Q)BUILD=$(BUILD) STEPS=$(or $(STEPS),100000) SEED=$(SEED) tests/differential/run.sh $(or $(MODE),observe enforce)
+
+differential: ## random programs of both ends: each step compared with the kernel (STEPS=, SEED=, MODE=observe|enforce)
+	$(Q)$(MAKE) all $(DIFF_BIN)
+	$(Q)BUILD=$(BUILD) STEPS=$(or $(STEPS),100000) SEED=$(SEED) tests/differential/run.sh $(or $(MODE),observe enforce)
 
 minute: ## nginx under wrk for a minute, with and without lastack: errors, leftovers, throughput ratio
 	$(Q)$(MAKE) all

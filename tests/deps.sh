@@ -12,7 +12,7 @@ wanted=(
 	"libcmocka-dev:/usr/include/cmocka.h" "bats:bats"
 	"libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
-	"iproute2:ss" "strace:strace" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
+	"iproute2:ss" "nftables:/usr/sbin/nft" "strace:strace" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
 	"g++:g++" "libasan8:/usr/lib/x86_64-linux-gnu/libasan.so.8" "libtsan2:/usr/lib/x86_64-linux-gnu/libtsan.so.2"
 	"libjemalloc2:/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"

@@ -13,12 +13,14 @@ HARD_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hard/*.c)) $(BUILD)/t
                 $(BUILD)/tests/hard/asan/giving $(BUILD)/tests/hard/tsan/cancels
 # They read registers and set breakpoints of this machine.
 TORTURE_BIN  := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/*.c)))
+DIFF_SRC     := $(wildcard tests/differential/*.c)
+DIFF_BIN     := $(BUILD)/tests/differential/driver
 FUZZ         := policy filter region
 FUZZ_SECONDS ?= 30
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 
 .PHONY: test-programs fuzzers
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) fuzzers
 fuzzers: $(FUZZ_BIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
@@ -30,6 +32,12 @@ $(BUILD)/tests/torture/%: tests/torture/%.c $(BUILD)/librooms.a
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/librooms.a $(UNWIND_LDFLAGS) $(SHIM_LIBS) $(CLI_LIBS) -lpthread
+
+# Preloaded, and the region's reader is linked in: it judges the shim from within.
+$(DIFF_BIN): $(DIFF_SRC) $(wildcard tests/differential/*.[h]) $(BUILD)/librooms.a
+	@mkdir -p $(@D)
+	$(say) CC tests/differential
+	$(Q)$(CC) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $(DIFF_SRC) $(BUILD)/librooms.a $(UNWIND_LDFLAGS) $(SHIM_LIBS) $(CLI_LIBS) -lpthread
 
 # Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
 $(BUILD)/tests/apps/%: tests/apps/%.c
