@@ -129,9 +129,14 @@ static bool compare_list_holders(int e, const json_t *item, char *why)
 					model.processes[p].pid &&
 				json_integer_value(json_object_get(holder, "fd")) == fd;
 		}
-	if (wanted && (found != wanted || (int)json_array_size(holders) != wanted))
-		return SAY(why, "list shows %zu holders, %d of the %d that there are",
-			json_array_size(holders), found, wanted);
+	if (wanted && (found != wanted || (int)json_array_size(holders) != wanted)) {
+		char *text = json_dumps(holders, JSON_COMPACT);
+
+		snprintf(why, WHY, "list shows %zu holders, %d of the %d that there are: %s",
+			json_array_size(holders), found, wanted, text ? text : "?");
+		free(text);
+		return false;
+	}
 	return true;
 }
 
