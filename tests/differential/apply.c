@@ -83,9 +83,10 @@ static bool connected(
 		return true;
 	}
 	/* How the first went; a name from before the connect is learned of by it. */
-	/* Closed as far as was known: it is learned of anew. */
+	/* Closed as far as was known: it is learned of anew, unless the death of its last holder is not found out yet. */
 	if (asked && handle->record != NOBODY &&
-		(model.records[handle->record].past || model.records[handle->record].released))
+		(model.records[handle->record].past || model.records[handle->record].released) &&
+		!is_still(&model.records[handle->record], answer, request->fd))
 		forget_past(handle);
 	if (asked)
 		return handle->record != NOBODY || follow(process, request->fd, true, answer, why);

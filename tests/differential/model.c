@@ -70,6 +70,14 @@ static uint64_t slot_seen(const struct answer *answer, int fd)
 	return 0;
 }
 
+bool is_still(const struct record *record, const struct answer *answer, int fd)
+{
+	uint64_t slot = slot_seen(answer, fd);
+
+	return LA_SLOT_TRACKED(slot) && LA_SLOT_INDEX(slot) == record->index &&
+	       LA_SLOT_TAG(slot) == (uint16_t)record->generation;
+}
+
 /* NOBODY: the shim does not follow `fd`. */
 int new_record(int end, const struct answer *answer, int fd)
 {

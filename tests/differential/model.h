@@ -94,6 +94,8 @@ int handles_of_record(int record, int process, bool counted);
 /* For apply.c. NOBODY: no room, or the shim does not follow it. */
 int new_end(const struct answer *answer, int family);
 int new_record(int end, const struct answer *answer, int fd);
+/* Does the shim take `fd` for this record, still? */
+bool is_still(const struct record *record, const struct answer *answer, int fd);
 void hold(int process, int fd, int end, int record);
 /* `answer` NULL: by the end of the process. */
 void let_go(int process, int fd, const struct answer *answer);
