@@ -102,10 +102,6 @@ differential: ## random programs of both ends: each step compared with the kerne
 	$(Q)$(MAKE) all $(BUILD)/tests/differential/driver
 	$(Q)BUILD=$(BUILD) STEPS=$(or $(STEPS),100000) SEED=$(SEED) tests/differential/run.sh $(or $(MODE),observe enforce)
 
-differential: ## random programs of both ends: each step compared with the kernel (STEPS=, SEED=, MODE=observe|enforce)
-	$(Q)$(MAKE) all $(DIFF_BIN)
-	$(Q)BUILD=$(BUILD) STEPS=$(or $(STEPS),100000) SEED=$(SEED) tests/differential/run.sh $(or $(MODE),observe enforce)
-
 minute: ## nginx under wrk for a minute, with and without lastack: errors, leftovers, throughput ratio
 	$(Q)$(MAKE) all
 	$(Q)BUILD=$(BUILD) tests/bench/nginx_minute.sh

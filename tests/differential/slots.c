@@ -14,7 +14,7 @@
 #include "slots.h"
 
 static la_slot *_Atomic *chunks;
-static _Atomic uint16_t *references;
+static _Atomic uint32_t *references;
 
 static int find_library(struct dl_phdr_info *info, size_t size, void *context)
 {
@@ -73,7 +73,7 @@ uint64_t slot_of(int fd)
 	return chunk ? atomic_load(&chunk[fd]) : 0;
 }
 
-uint16_t references_of(uint64_t slot)
+uint32_t references_of(uint64_t slot)
 {
 	return LA_SLOT_TRACKED(slot) ? atomic_load(&references[LA_SLOT_INDEX(slot)]) : 0;
 }

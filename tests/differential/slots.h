@@ -12,6 +12,6 @@
 /* False when this process is not preloaded, or the library is stripped. */
 bool slots_find(void);
 uint64_t slot_of(int fd);
-uint16_t references_of(uint64_t slot);
+uint32_t references_of(uint64_t slot);
 
 #endif
