@@ -124,11 +124,11 @@ torture: $(TORTURE_BIN) ## writers stopped between any two instructions, while a
 	$(Q)$(BUILD)/tests/torture/shares
 	$(Q)$(BUILD)/tests/torture/steps 30
 
-model: deps ## the models of the lock-free tables: right, and wrong in each way that must be found (spin)
-	$(Q)tests/model/model.sh
-
 torture-by-signals: $(BUILD)/tests/torture/stops
 	$(Q)$(BUILD)/tests/torture/stops 5
+
+model: deps ## the models of the lock-free tables: right, and wrong in each way that must be found (spin)
+	$(Q)tests/model/model.sh
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (30) from the kept inputs; reproducers go to tests/fuzz/found/
 	$(Q)$(MAKE) BUILD=build-fuzz CC=$(CLANG) OPTIMIZE=-O2 FUZZ_ENGINE= FUZZ_LINK=-fsanitize=fuzzer \

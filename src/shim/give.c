@@ -70,10 +70,11 @@ static void end(int fd)
  */
 static bool is_readable(const void *from, size_t bytes)
 {
-	const char *at = from, *end = at + bytes;
+	const char *at = from, *end;
 
-	if (!from) /* no set at all, which is none to refuse */
+	if (!at) /* no set at all, which is none to refuse */
 		return false;
+	end = at + bytes;
 	/* Once a page. */
 	for (; at < end; at = (const char *)(((uintptr_t)at | (PAGE - 1)) + 1))
 		if (la_sys(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)) == -EFAULT)
