@@ -25,7 +25,6 @@
 enum la_slot_flag {
 	LA_SLOT_TCP = 1u << 0,      /* a TCP socket, maybe without connection */
 	LA_SLOT_LISTENER = 1u << 1, /* its record has role LISTENER */
-	LA_SLOT_CLOEXEC = 1u << 2,
 	LA_SLOT_INTERNAL = 1u << 3, /* ours: the application must not see it */
 	LA_SLOT_LINGER_RESET =
 		1u
@@ -144,7 +143,7 @@ void la_track_socket(int fd, uint32_t slot_flags);
 /* `fd` listens. */
 void la_track_listening(int fd);
 /* `fd` came from accept on `listener`. */
-void la_track_accepted(int listener, int fd, bool cloexec);
+void la_track_accepted(int listener, int fd);
 /* connect(2) on `fd` succeeded, or is under way. */
 void la_track_connected(int fd, bool in_progress);
 /* connect(AF_UNSPEC), or a connect that failed: the socket is without connection again. */
@@ -152,7 +151,7 @@ void la_track_disconnected(int fd);
 /* The kernel says that this number's connection is over (or never came to be). */
 bool la_track_is_dead(int fd);
 /* `to` now is what `from` was at `slot` (dup family). What `to` was before must have been released. */
-void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags);
+void la_track_duplicated(uint64_t slot, int to);
 /* `fd` came from another process by SCM_RIGHTS: tracked when it is a connection, and shared. */
 void la_track_received(int fd);
 /* SO_LINGER was set. */

@@ -101,9 +101,7 @@ LA_COLD int la_close_range_by(unsigned int first, unsigned int last, int flags,
 			if ((unsigned int)fd > from)
 				result = real(from, (unsigned int)fd - 1, flags);
 			from = (unsigned int)fd + 1;
-		} else if (flags & CLOSE_RANGE_CLOEXEC) {
-			la_slot_change_flags(fd, slot, LA_SLOT_CLOEXEC, 0);
-		} else if (slot) {
+		} else if (slot && !(flags & CLOSE_RANGE_CLOEXEC)) {
 			struct la_closing closing = la_close_begin(fd);
 
 			if (closing.place >= 0)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * More names for one description, and whether a program that is run will have them: dup, dup2, dup3, fcntl, ioctl. A dup2 onto a
- * connection closes it.
+ * More names for one description: dup, dup2, dup3, fcntl. A dup2 onto a connection closes it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #include <lastack/sys.h>
@@ -20,10 +18,10 @@ void la_lent(int fd)
 		la_track_share(fd);
 }
 
-LA_COLD void la_duplicated(uint64_t slot, int to, bool cloexec)
+LA_COLD void la_duplicated(uint64_t slot, int to)
 {
 	if (la_here())
-		la_track_duplicated(slot, to, cloexec ? LA_SLOT_CLOEXEC : 0);
+		la_track_duplicated(slot, to);
 }
 
 /*
@@ -56,7 +54,7 @@ LA_EXPORT int dup(int fd)
 	while (to < 0 && la_make_room())
 		to = la_real.dup(fd);
 	if (to >= 0 && (slot || la_slot_load(to)))
-		la_duplicated(slot, to, false);
+		la_duplicated(slot, to);
 	la_copied(slot);
 	return to;
 }
@@ -95,7 +93,7 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 	result = real(from, to, flags);
 	la_close_done(closing);
 	if (result >= 0)
-		la_duplicated(slot, to, flags & O_CLOEXEC);
+		la_duplicated(slot, to);
 	la_copied(slot);
 	return result;
 }
@@ -117,39 +115,6 @@ LA_EXPORT int dup3(int from, int to, int flags)
 			  : la_dup2_by(from, to, flags, la_real.dup3);
 }
 
-LA_COLD void la_descriptor_flags(int fd, long flags)
-{
-	if (!(flags & FD_CLOEXEC))
-		la_lent(fd);
-	if (la_here())
-		la_slot_change_flags(fd, la_slot_load(fd), flags & FD_CLOEXEC ? LA_SLOT_CLOEXEC : 0,
-			flags & FD_CLOEXEC ? 0 : LA_SLOT_CLOEXEC);
-}
-
-/* ioctl knows FD_CLOEXEC too; libuv and nginx set it so. */
-LA_COLD void la_descriptor_control(int fd, unsigned long request)
-{
-	if (request == FIOCLEX || request == FIONCLEX)
-		la_descriptor_flags(fd, request == FIOCLEX ? FD_CLOEXEC : 0);
-}
-
-LA_EXPORT int ioctl(int fd, unsigned long request, ...)
-{
-	va_list arguments;
-	void *argument;
-	uint64_t slot;
-	int result;
-
-	va_start(arguments, request);
-	argument = va_arg(arguments, void *);
-	va_end(arguments);
-	slot = la_slot_load(fd);
-	result = la_real.ioctl(fd, request, argument);
-	if (__builtin_expect(slot != 0, 0) && result == 0)
-		la_descriptor_control(fd, request);
-	return result;
-}
-
 static int control(int fd, int command, void *argument, int (*real)(int fd, int command, ...))
 {
 	uint64_t slot = la_slot_load(fd);
@@ -161,17 +126,11 @@ static int control(int fd, int command, void *argument, int (*real)(int fd, int 
 		while (result < 0 && la_make_room())
 			result = real(fd, command, argument);
 		if (result >= 0 && (slot || la_slot_load(result)))
-			la_duplicated(slot, result, command == F_DUPFD_CLOEXEC);
+			la_duplicated(slot, result);
 		la_copied(slot);
 		return result;
 	}
-	result = real(fd, command, argument);
-	if (result < 0)
-		return result;
-	if (command == F_SETFD && slot) {
-		la_descriptor_flags(fd, (long)argument);
-	}
-	return result;
+	return real(fd, command, argument);
 }
 
 LA_EXPORT int fcntl(int fd, int command, ...)

@@ -16,8 +16,7 @@ LA_COLD void la_opened_socket(int fd, int domain, int type, int protocol)
 	la_forget_domain(fd);
 	/* Anything else only clears what an unseen close left in the slot. */
 	if (la_on && (tcp || la_slot_load(fd)) && la_here())
-		la_track_socket(
-			fd, tcp ? LA_SLOT_TCP | (type & SOCK_CLOEXEC ? LA_SLOT_CLOEXEC : 0u) : 0);
+		la_track_socket(fd, tcp ? LA_SLOT_TCP : 0);
 	errno = saved;
 }
 
@@ -32,13 +31,13 @@ LA_EXPORT int socket(int domain, int type, int protocol)
 	return fd;
 }
 
-LA_COLD void la_opened_accept(int listener, int fd, int flags)
+LA_COLD void la_opened_accept(int listener, int fd)
 {
 	int saved = errno;
 
 	la_forget_domain(fd);
 	if (la_on && la_here()) {
-		la_track_accepted(listener, fd, flags & SOCK_CLOEXEC);
+		la_track_accepted(listener, fd);
 		la_enforce_connection();
 	}
 	errno = saved;
@@ -51,7 +50,7 @@ LA_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 	while (accepted < 0 && la_make_room())
 		accepted = la_real.accept(fd, address, length);
 	if (accepted >= 0)
-		la_opened_accept(fd, accepted, 0);
+		la_opened_accept(fd, accepted);
 	return accepted;
 }
 
@@ -62,7 +61,7 @@ LA_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int f
 	while (accepted < 0 && la_make_room())
 		accepted = la_real.accept4(fd, address, length, flags);
 	if (accepted >= 0)
-		la_opened_accept(fd, accepted, flags);
+		la_opened_accept(fd, accepted);
 	return accepted;
 }
 

@@ -57,12 +57,6 @@ EARLY_OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, path)
 EARLY_OPEN(openat, (int folder, const char *path, int flags, ...), folder, path)
 EARLY_OPEN(openat64, (int folder, const char *path, int flags, ...), folder, path)
 
-static int early_of_ioctl(int fd, unsigned long request, ...)
-{
-	TAKE_REST(rest, request);
-	return (int)early(SYS_ioctl, fd, request, rest[0]);
-}
-
 static int early_of_prctl(int option, ...)
 {
 	TAKE_REST(rest, option);

@@ -98,7 +98,7 @@ int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to, int fl
 /* Around a call that copies `fd`, which is `slot`; and when it gave `to`. */
 void la_copying(int fd, uint64_t slot);
 void la_copied(uint64_t slot);
-void la_duplicated(uint64_t slot, int to, bool cloexec);
+void la_duplicated(uint64_t slot, int to);
 int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	int (*real)(unsigned int first, unsigned int last, int flags));
 
@@ -116,15 +116,13 @@ static inline void la_forget_domain(int fd)
 
 /* After the real call, with its result; errno is kept. */
 void la_opened_socket(int fd, int domain, int type, int protocol);
-void la_opened_accept(int listener, int fd, int flags);
+void la_opened_accept(int listener, int fd);
 void la_opened_connect(int fd, const struct sockaddr *address, socklen_t length, int result);
 void la_opened_listen(int fd);
 void la_option_set(int fd, int level, int name, const void *value, socklen_t length);
 void la_epoll_changed(int epoll, int op, int fd);
 void la_half_closed(int fd, int how);
 void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
-void la_descriptor_flags(int fd, long flags);
-void la_descriptor_control(int fd, unsigned long request);
 
 /* How many bytes these buffers take. */
 size_t la_room_of(const struct iovec *parts, size_t count);

@@ -136,7 +136,7 @@ LA_EXPORT long syscall(long number, ...)
 #endif
 	case SYS_accept4:
 		if (result >= 0)
-			la_opened_accept((int)a, (int)result, number == SYS_accept4 ? (int)d : 0);
+			la_opened_accept((int)a, (int)result);
 		break;
 	case SYS_connect:
 		la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result);
@@ -182,14 +182,7 @@ LA_EXPORT long syscall(long number, ...)
 	case SYS_dup:
 	case SYS_fcntl:
 		if (copies && result >= 0 && (slot || la_slot_load((int)result)))
-			la_duplicated(
-				slot, (int)result, number == SYS_fcntl && b == F_DUPFD_CLOEXEC);
-		else if (number == SYS_fcntl && result >= 0 && b == F_SETFD && slot)
-			la_descriptor_flags((int)a, c);
-		break;
-	case SYS_ioctl:
-		if (result == 0 && slot)
-			la_descriptor_control((int)a, (unsigned long)b);
+			la_duplicated(slot, (int)result);
 		break;
 	case SYS_setns: la_alone_end(alone); break;
 	case SYS_readv:

@@ -280,7 +280,7 @@ void la_track_listening(int fd)
 	open_record(fd, LA_ROLE_LISTENER, LA_SLOT_FLAGS(slot) | LA_SLOT_LISTENER, 0, &names);
 }
 
-void la_track_accepted(int listener, int fd, bool cloexec)
+void la_track_accepted(int listener, int fd)
 {
 	uint64_t slot = la_slot_load(listener);
 	uint32_t inherited;
@@ -303,8 +303,7 @@ void la_track_accepted(int listener, int fd, bool cloexec)
 	}
 	publish_new(fd, (uint64_t)LA_SLOT_TCP << 32);
 	inherited = LA_SLOT_FLAGS(slot) & (LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED);
-	open_record(fd, LA_ROLE_SERVER, LA_SLOT_TCP | inherited | (cloexec ? LA_SLOT_CLOEXEC : 0),
-		linger_flags(inherited), &names);
+	open_record(fd, LA_ROLE_SERVER, LA_SLOT_TCP | inherited, linger_flags(inherited), &names);
 }
 
 /* The record is of an earlier attempt: this one has another port, or cannot have such a past. */
@@ -375,12 +374,12 @@ bool la_track_is_dead(int fd)
 	return la_kernel_state(fd) == TCP_CLOSE;
 }
 
-void la_track_duplicated(uint64_t slot, int to, uint32_t slot_flags)
+void la_track_duplicated(uint64_t slot, int to)
 {
 	struct la_connection_record *record = la_track_record(slot, NULL);
 	uint64_t keep =
 		LA_SLOT_TCP | LA_SLOT_LISTENER | LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED;
-	uint64_t flags = (LA_SLOT_FLAGS(slot) & keep) | slot_flags;
+	uint64_t flags = LA_SLOT_FLAGS(slot) & keep;
 
 	if (!record) {
 		/* Two numbers of a socket that has no record yet to count them in. */

@@ -179,7 +179,7 @@ static inline void duplicate_one(_Atomic uint32_t *place)
 	la_track_giving(slot, 1);
 	to = fcntl(from, F_DUPFD_CLOEXEC, 0);
 	if (to >= 0)
-		la_track_duplicated(slot, to, LA_SLOT_CLOEXEC);
+		la_track_duplicated(slot, to);
 	la_track_giving(slot, -1);
 	if (to >= 0)
 		close_tracked(to);

@@ -107,7 +107,7 @@ static void a_fork_copies_the_duplicates(void **state)
 	struct child child;
 
 	(void)state;
-	la_track_duplicated(la_slot_load(server), copy, 0);
+	la_track_duplicated(la_slot_load(server), copy);
 	child = holding_child(server);
 	assert_false(tracked_close(server).last_here);
 	assert_false(tracked_close(copy).last);

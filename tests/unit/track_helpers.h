@@ -33,7 +33,7 @@ static inline int open_listener(void)
 	socklen_t length = sizeof(listener_address);
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	la_track_socket(listener, LA_SLOT_TCP | LA_SLOT_CLOEXEC);
+	la_track_socket(listener, LA_SLOT_TCP);
 	listener_address.sin_family = AF_INET;
 	listener_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener_address.sin_port = 0;
@@ -69,7 +69,7 @@ static inline int tracked_accept(void)
 {
 	int fd = accept(listener, NULL, NULL);
 
-	la_track_accepted(listener, fd, false);
+	la_track_accepted(listener, fd);
 	return fd;
 }
 

@@ -134,9 +134,8 @@ static void a_duplicate_keeps_the_connection(void **state)
 
 	(void)state;
 	assert_true(la_track_is_sole(slot));
-	la_track_duplicated(slot, copy, LA_SLOT_CLOEXEC);
+	la_track_duplicated(slot, copy);
 	assert_false(la_track_is_sole(slot));
-	assert_true(LA_SLOT_FLAGS(la_slot_load(copy)) & LA_SLOT_CLOEXEC);
 	release = tracked_close(server);
 	assert_true(release.tracked);
 	assert_false(release.last_here);
@@ -158,7 +157,7 @@ static void more_duplicates_than_16_bits_can_count(void **state)
 
 	(void)state;
 	for (i = 0; i < COPIES; i++)
-		la_track_duplicated(slot, FIRST + i, 0);
+		la_track_duplicated(slot, FIRST + i);
 	assert_false(la_track_is_sole(slot));
 	for (i = 0; i < COPIES; i++)
 		assert_false(la_track_release(FIRST + i).last_here);
@@ -178,7 +177,7 @@ static void dup2_ends_the_one_and_names_the_other(void **state)
 	assert_true(release.last);
 	la_track_closed(&release, second);
 	assert_int_equal(dup2(first, second), second);
-	la_track_duplicated(slot, second, 0);
+	la_track_duplicated(slot, second);
 	assert_int_equal(phase_of(ended), LA_PHASE_CLOSED);
 	assert_ptr_equal(record_of(second), kept);
 	assert_false(tracked_close(first).last);
