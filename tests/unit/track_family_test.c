@@ -132,6 +132,48 @@ static void a_killed_child_no_longer_counts(void **state)
 }
 
 /* More children one after another than the region has entries. */
+/* A server that gives each connection to a child, which ends in its own way: `finish` as exit() does it, else as _exit() does. */
+static void give_away(bool finish)
+{
+	int client = tracked_connect(), server = tracked_accept();
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		la_track_saw(la_slot_load(server), LA_SEEN_PEER_FIN); /* claims a table */
+		if (finish)
+			la_track_finish();
+		_exit(0);
+	}
+	tracked_close(server);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	tracked_close(client);
+}
+
+static void connections_end_with_the_children_that_hold_them(void **state)
+{
+	struct la_region *region = atomic_load(&la_track_region);
+	uint32_t before = atomic_load(&region->header->connections_open);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4 * LA_REGION_PROCESSES; i++)
+		give_away(i % 2);
+	/* The dead ones are found out when their entries are needed, those that finished at once. */
+	assert_true(atomic_load(&region->header->connections_open) <= before + LA_REGION_PROCESSES);
+}
+
+static void many_children_need_few_tables(void **state)
+{
+	struct la_region *region = atomic_load(&la_track_region);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4 * LA_REGION_PROCESSES; i++)
+		give_away(true);
+	assert_true(atomic_load(&region->header->threads_high) <= 2 * LA_REGION_PROCESSES);
+}
+
 static void entries_of_dead_processes_are_used_again(void **state)
 {
 	int client = tracked_connect(), server = tracked_accept(), i;
@@ -244,6 +286,8 @@ int main(void)
 		cmocka_unit_test(a_fork_past_our_sight_shares_everything),
 		cmocka_unit_test(facts_are_joined_from_all_threads),
 		cmocka_unit_test(many_threads_need_few_tables),
+		cmocka_unit_test(connections_end_with_the_children_that_hold_them),
+		cmocka_unit_test(many_children_need_few_tables),
 	};
 
 	return cmocka_run_group_tests_name("track_family", tests, setup, end_tracking);
