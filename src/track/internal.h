@@ -15,8 +15,24 @@ extern struct la_track_settings la_settings;
 /* A fork is under way in some thread: what is opened now may or may not be in the child. */
 extern _Atomic uint32_t la_forking;
 
+/* ---- records.c */
+
+/* Index of a record in phase OPENING with a new generation, or -1. */
+int64_t la_record_take(struct la_region *region);
+/* Move to `phase` and set flags, if it still is this connection and is not there yet. */
+bool la_record_change(struct la_connection_record *record, uint32_t generation, enum la_phase phase,
+	uint32_t set);
+
+/* ---- holders.c */
+
+/* Is a call under way that may make another holder of this connection? (la_track_giving()) */
+bool la_is_being_given(uint64_t slot);
 /* In the child of a fork: calls under way in the parent's other threads are not ours. */
 void la_giving_forget(void);
+/* Holders that died without a close: their bits come off, so that one crashed child does not make a connection shared. Returns the others. */
+uint64_t la_holders_living(struct la_region *region, struct la_connection_record *record);
+
+/* ---- family.c, rows.c */
 
 /* The region, made now if there is none yet. NULL: no tracking (yet). */
 struct la_region *la_region_now(void);

@@ -11,6 +11,13 @@
 
 #include "internal.h"
 
+bool la_track_is_still(int fd, uint64_t slot)
+{
+	uint64_t known = la_track_cookie(slot), found = 0;
+
+	return known && la_kernel_cookie(fd, &found) == 0 && found == known;
+}
+
 void la_track_half_closed(int fd, int how)
 {
 	uint64_t slot = la_slot_load(fd);

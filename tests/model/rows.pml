@@ -6,7 +6,7 @@
  * Modelled, a step for each access that others can see:
  *   saw()      la_track_saw(), find_row(), take_row(), fold_row(), la_track_fold(), la_instant_join() of src/track/rows.c
  *   thread     thread_ends(), and la_track_claim_table() of the next
- *   reuses     take_record() and open_record() of src/track/connections.c, as far as a record's folded row goes
+ *   reuses     la_record_take() and open_record() of src/track, as far as a record's folded row goes
  *   reads      la_track_facts(), la_reader_rows() and la_reader_connections()
  * Left out: the opener's own row (a folded row with one more writer), instants (seen or not is enough: a minimum loses none), stacks,
  * more than one fact, that two keys may have the same tag (16 bits of a hash); memory order (sequentially consistent here).

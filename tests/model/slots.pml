@@ -4,7 +4,7 @@
  * the helper that ends a connection, and calls that no hook sees.
  *
  * Modelled, a step for each access that others can see:
- *   accepts()  src/shim/open.c, la_track_accepted(), take_record(), open_record(), publish(), closed_unseen() of src/track
+ *   accepts()  src/shim/open.c, la_track_accepted(), la_record_take(), open_record(), publish(), closed_unseen() of src/track
  *   closes()   la_close_begin() and la_close_known() of src/shim/close.c, la_track_release(), la_track_closed()
  *   reads()    read() of src/shim/read.c, la_track_read_end() of src/track/told.c, la_track_is_still(), la_track_saw()
  *   helps()    look(), decide() and act() of src/enforce/bounds.c, la_act() of src/enforce/act.c
@@ -135,7 +135,7 @@ proctype accepts()
 		/* publish_new(): a socket without connection */
 		exchange(0, 0, old_record, old_generation);
 		give_up(old_record, old_generation);
-		/* take_record() */
+		/* la_record_take() */
 		atomic {
 			if
 			:: phase[0] == FREE || phase[0] == CLOSED -> record = 0

@@ -9,9 +9,9 @@
 
 enum { MOST_STOPS = 2000, NOBODY = -1 };
 
-static const char *const closing[] = {"la_track_release", "la_track_closed", "living_holders",
-	"change", "la_track_saw", "take_row", "find_row", "la_track_fold", "la_track_record",
-	"la_slot_exchange", "la_track_count", NULL};
+static const char *const closing[] = {"la_track_release", "la_track_closed", "la_holders_living",
+	"la_record_change", "la_track_saw", "take_row", "find_row", "la_track_fold",
+	"la_track_record", "la_slot_exchange", "la_track_count", NULL};
 
 /* Who is stepped says that it is about to close; the other is told when. */
 struct turns {

@@ -9,10 +9,10 @@
 
 enum { TURNS = 16, VISITS = 4, STEPPED = 0, KILLS = 40, STACK_DEPTH = 3, HANDLED = 32 };
 
-static const char *const publication[] = {"open_record", "take_record", "publish", "publish_new",
-	"closed_unseen", "change", "grow", "la_track_socket", "la_track_connected",
+static const char *const publication[] = {"open_record", "la_record_take", "publish", "publish_new",
+	"closed_unseen", "la_record_change", "grow", "la_track_socket", "la_track_connected",
 	"la_track_record", "la_track_duplicated", "la_track_release", "la_track_closed",
-	"living_holders", "la_track_saw", "take_row", "find_row", "fold_row", "record_of_key",
+	"la_holders_living", "la_track_saw", "take_row", "find_row", "fold_row", "record_of_key",
 	"la_track_fold", "la_track_count", "la_rows_mine", "la_track_claim_table",
 	"la_track_release_table", "la_slot_exchange", "slot_at", "la_track_giving", "la_stack_here",
 	"fill", "intern_module", "la_holders_add", "la_instant_join", NULL};
