@@ -201,6 +201,15 @@ static bool is_module(struct la_module_record *module, const struct dl_find_obje
 		       memcmp(id, module->build_id, module->build_id_bytes) == 0);
 }
 
+/* Never down again: whoever is late may have been stopped for long. */
+static void raise_to(_Atomic uint32_t *mark, uint32_t to)
+{
+	uint32_t high = atomic_load_explicit(mark, memory_order_relaxed);
+
+	while (high < to && !atomic_compare_exchange_weak(mark, &high, to))
+		;
+}
+
 /* Index + 1 of the module, 0 when the table is full. Written once by whoever claims the entry. */
 static uint32_t intern_module(struct la_region *region, const struct dl_find_object *found)
 {
@@ -228,10 +237,7 @@ static uint32_t intern_module(struct la_region *region, const struct dl_find_obj
 		module->build_id_bytes = read_build_id(found, module->build_id);
 		strncpy(module->path, path_of(found), sizeof(module->path) - 1);
 		atomic_store_explicit(&module->ready, 1, memory_order_release);
-		if (i + 1 >
-			atomic_load_explicit(&region->header->modules_high, memory_order_relaxed))
-			atomic_store_explicit(
-				&region->header->modules_high, i + 1, memory_order_relaxed);
+		raise_to(&region->header->modules_high, i + 1);
 		return i + 1;
 	}
 	return 0;
@@ -317,14 +323,8 @@ uint32_t la_stack_here(void)
 
 		if (old == 0 && atomic_compare_exchange_strong_explicit(&record->hash, &old, hash,
 					memory_order_acq_rel, memory_order_acquire)) {
-			uint32_t high = atomic_load_explicit(
-				&region->header->stacks_high, memory_order_relaxed);
-
 			fill(region, record, frames + skip, depth);
-			while (at + 1 > high &&
-				!atomic_compare_exchange_weak(
-					&region->header->stacks_high, &high, at + 1))
-				;
+			raise_to(&region->header->stacks_high, at + 1);
 			return at + 1;
 		}
 		if (old == hash && is_stack(region, record, frames + skip))
