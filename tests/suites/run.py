@@ -15,8 +15,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-LEGACY_SERVER = HERE.parent.parent / "policies/legacy-server.policy"
-POLICIES = os.environ.get("POLICIES") or ("legacy-server" if LEGACY_SERVER.exists() else "graceful-close,bounded-close-wait")
+POLICIES = os.environ.get("POLICIES") or "legacy-server"
 SCRATCH = pathlib.Path(os.environ.setdefault("SCRATCH", "/tmp/lastack-suites"))
 RESULTS = SCRATCH / "results"
 AGAIN = 5
