@@ -36,6 +36,13 @@ static uint64_t earliest(const struct la_read_connection *connection, enum la_se
 	return found;
 }
 
+/* Closed here; or its drain has just ended, and only the last word of that is not written yet. */
+static bool is_over(const struct la_read_connection *connection)
+{
+	return connection->phase == LA_PHASE_CLOSED ||
+	       (connection->phase == LA_PHASE_DRAINING && !connection->holders);
+}
+
 /* On the way to ESTABLISHED, and not in the termination table. */
 static bool in_handshake(uint32_t kernel_state)
 {
@@ -52,7 +59,7 @@ static enum la_state position(const struct la_item *item)
 			return LA_STATE_CLOSED; /* bound, and no more */
 		return state;
 	}
-	if (item->connection->phase == LA_PHASE_CLOSED || (item->alive && item->asked))
+	if (is_over(item->connection) || (item->alive && item->asked))
 		return LA_STATE_CLOSED;
 	return la_facts_position(item->connection->facts);
 }
@@ -187,7 +194,7 @@ void la_judge(struct la_item *item, uint64_t now_us)
 {
 	item->state = position(item);
 	/* Also over: open as far as the region knows, but closed by a call that no hook saw. */
-	item->gone = !item->socket && (item->connection->phase == LA_PHASE_CLOSED ||
+	item->gone = !item->socket && (is_over(item->connection) ||
 					      (item->alive && item->asked && !item->held &&
 						      item->connection->phase == LA_PHASE_OPEN));
 	find_age(item, now_us);

@@ -212,6 +212,19 @@ static void draining_is_no_leak(void **state)
 	judged(LA_STATE_FIN_WAIT_2, LA_VERDICT_NONE);
 }
 
+static void a_drain_without_a_holder_is_over(void **state)
+{
+	(void)state;
+	given(TCP_FIN_WAIT1);
+	record.phase = LA_PHASE_DRAINING;
+	record.holders = 0;
+	record.facts = LA_FACT_FIN_SENT;
+	item.socket = NULL;
+	item.held = item.alive = false;
+	judged(LA_STATE_CLOSED, LA_VERDICT_NONE);
+	assert_true(item.gone);
+}
+
 static void a_backlog_is_never_accepted(void **state)
 {
 	(void)state;
@@ -314,6 +327,7 @@ int main(void)
 		cmocka_unit_test(closed_here_and_still_held_is_held_elsewhere),
 		cmocka_unit_test(an_abortive_close_stays_after_its_end),
 		cmocka_unit_test(draining_is_no_leak),
+		cmocka_unit_test(a_drain_without_a_holder_is_over),
 		cmocka_unit_test(a_backlog_is_never_accepted),
 		cmocka_unit_test(what_was_opened_out_of_sight_has_its_verdict_by_the_kernel),
 		cmocka_unit_test(ages_are_exact_only_when_the_beginning_was_seen),
