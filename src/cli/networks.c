@@ -193,11 +193,12 @@ int la_networks_ask(struct la_snapshot *snapshot)
 const struct la_diag_socket *la_networks_find(
 	const struct la_snapshot *snapshot, uint64_t cookie, uint16_t local_port)
 {
-	const struct la_diag_socket *end = snapshot->sockets + snapshot->sockets_count, *found, *at;
+	const struct la_diag_socket *end, *found, *at;
 	struct la_diag_socket key = {.cookie = cookie};
 
 	if (!cookie || !snapshot->sockets_count)
 		return NULL;
+	end = snapshot->sockets + snapshot->sockets_count;
 	found = bsearch(
 		&key, snapshot->sockets, snapshot->sockets_count, sizeof(key), compare_cookies);
 	while (found && found > snapshot->sockets && found[-1].cookie == cookie)
