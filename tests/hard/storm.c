@@ -3,7 +3,7 @@
  * Threads that open, use and close connections, and a handler that does the same in the middle of it, thousands of times a second. errno of
  * what is interrupted stays what it was. At the end a few connections stay for the test to count.
  *
- * storm HANDLED [STACK-BYTES]: until so many signals have been handled; on an alternate stack of so many bytes above what the kernel needs,
+ * storm SIGNALS [STACK-BYTES]: so many signals, 5,000 a second (those that come while a thread is kept from running are one); on an alternate stack of so many bytes above what the kernel needs,
  * filled before, so that the most that was used is known. The threads have the smallest stacks that there are.
  */
 #include <limits.h>
@@ -12,7 +12,7 @@
 
 #include "hard.h"
 
-enum { THREADS = 4, KEPT = 8 };
+enum { THREADS = 4, KEPT = 8, BETWEEN_NS = 200000 };
 
 static _Atomic int handled, wrong_errno, failed, over, ready;
 static size_t alternate_bytes;
@@ -98,7 +98,8 @@ int main(int count, char **arguments)
 	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
 	pthread_t threads[THREADS];
 	pthread_attr_t small;
-	int wanted = count > 1 ? atoi(arguments[1]) : 1000, ends[KEPT][2], i;
+	struct timespec next, start;
+	int sent, wanted = count > 1 ? atoi(arguments[1]) : 1000, ends[KEPT][2], i;
 
 	begin();
 	if (count > 2)
@@ -112,17 +113,30 @@ int main(int count, char **arguments)
 			0);
 	while (ready < THREADS)
 		usleep(1000);
-	for (i = 0; handled < wanted; i++) {
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	start = next;
+	for (i = 0; i < wanted; i++) {
 		pthread_kill(threads[i % THREADS], SIGUSR1);
-		usleep(150);
+		next.tv_nsec += BETWEEN_NS;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 	}
+	clock_gettime(CLOCK_MONOTONIC, &next);
 	over = 1;
+	sent = i;
 	for (i = 0; i < THREADS; i++)
 		NEEDED(pthread_join(threads[i], NULL) == 0);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	while ((i = accept(listener, NULL, NULL)) >= 0)
 		close(i);
 	fcntl(listener, F_SETFL, 0);
+	fprintf(stderr, "%d signals, %.0f a second, %d handled\n", sent,
+		sent / ((double)(next.tv_sec - start.tv_sec) +
+			       (double)(next.tv_nsec - start.tv_nsec) / 1e9),
+		handled);
 	fprintf(stderr, "alternate stack: %zu of %zu bytes used\n", most, alternate_bytes);
 	printf("wrong errno %d, failed %d, graceful %s\n", wrong_errno, failed, ending());
 	for (i = 0; i < KEPT; i++)
