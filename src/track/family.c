@@ -243,7 +243,10 @@ void la_track_after_fork(int pid, uint32_t outer)
 
 		if (pid < 0)
 			bury(region, forking_child);
-		atomic_compare_exchange_strong(entry, &forking, pid < 0 ? 0 : (uint32_t)pid);
+		/* What the child's pid is here means nothing to those of the family in another namespace. */
+		if (pid < 0 || !atomic_load(&foreign_pids))
+			atomic_compare_exchange_strong(
+				entry, &forking, pid < 0 ? 0 : (uint32_t)pid);
 	}
 	forking_child = outer;
 }

@@ -2,6 +2,7 @@
 /*
  * A socket of several names, some of them older than its connection; and one that is connected anew. Found by tests/differential.
  */
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -197,6 +198,61 @@ static void a_child_that_exits_gives_its_connections_back(void **state)
 	assert_int_equal(atomic_load(&region->header->connections_open), open);
 }
 
+/* Entries with a number that is neither ours nor that of `child`. */
+static int numbers_of_others(pid_t child)
+{
+	struct la_region *region = atomic_load(&la_track_region);
+	int others = 0;
+	uint32_t i;
+
+	for (i = 0; i < LA_REGION_PROCESSES; i++) {
+		pid_t pid = (pid_t)atomic_load(&region->processes[i].pid);
+
+		others += pid && pid != 0x7fffffff && pid != getpid() && pid != child;
+	}
+	return others;
+}
+
+/* We, our first process in a new PID namespace, and that one's child, which has a number there that is somebody else's here. */
+static int family_of_three(void)
+{
+	int ready[2], others = numbers_of_others(0);
+	pid_t first;
+	char byte;
+
+	alarm(30);
+	if (pipe(ready) != 0)
+		return 3;
+	first = tracked_fork();
+	if (first == 0) {
+		if (tracked_fork() > 0 && write(ready[1], "r", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		return 3;
+	others = numbers_of_others(first) - others;
+	kill(first, SIGKILL); /* and with it the whole namespace */
+	return waitpid(first, NULL, 0) == first ? others : 3;
+}
+
+static void a_number_in_another_pid_namespace_is_nobodys_here(void **state)
+{
+	int server = tracked_connect(), client = tracked_accept(), status;
+	pid_t parent = tracked_fork();
+
+	(void)state;
+	if (parent == 0)
+		_exit(unshare(CLONE_NEWPID) != 0 ? 4 : family_of_three());
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	tracked_close(server);
+	tracked_close(client);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 4)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +263,7 @@ int main(void)
 		cmocka_unit_test(other_names_of_what_is_connected_anew_are_holders),
 		cmocka_unit_test(what_only_unknown_holders_have_is_closed_as_far_as_we_know),
 		cmocka_unit_test(a_child_that_exits_gives_its_connections_back),
+		cmocka_unit_test(a_number_in_another_pid_namespace_is_nobodys_here),
 		cmocka_unit_test(connections_of_dead_children_are_given_back),
 	};
 
