@@ -51,26 +51,52 @@ void la_act_close_copy(int fd, uint64_t cookie)
 		la_sys(SYS_close, fd);
 }
 
+/* Ours are the lowest that were free: where so many are unused, none follows. */
+enum { UNUSED = 64 };
+
 void la_act_close_copies(uint64_t cookie)
 {
 	int fd = (int)la_act_base(), unused = 0;
 
-	/* They are the lowest that were free. */
-	for (; cookie && unused < 64; fd++) {
+	for (; cookie && unused < UNUSED; fd++) {
 		unused = la_sys(SYS_fcntl, fd, F_GETFD) < 0 ? unused + 1 : 0;
 		if (unused == 0)
 			la_act_close_copy(fd, cookie);
 	}
 }
 
-/* The last connection that was acted on, and when. */
-static uint64_t acted_on;
+/*
+ * The last connections that were acted on, and when: while the kernel copies the memory of a process for a fork, the helper goes on, and the
+ * copy of the table may have the dup of any of these.
+ */
+enum { ACTED = 4096 };
+static uint64_t acted_on[ACTED];
+static uint32_t acted_at;
 static uint64_t acted_ns;
+
+static bool was_acted_on(uint64_t cookie)
+{
+	uint32_t i;
+
+	for (i = 0; i < ACTED; i++)
+		if (acted_on[i] == cookie)
+			return true;
+	return false;
+}
 
 void la_act_abandon(void)
 {
-	if (acted_on && la_now_ns() < acted_ns + LA_FORK_TAKES_NS)
-		la_act_close_copies(acted_on);
+	int fd = (int)la_act_base(), unused = 0;
+	uint64_t cookie = 0;
+
+	if (!acted_ns || la_now_ns() >= acted_ns + LA_FORK_TAKES_NS)
+		return;
+	for (; unused < UNUSED; fd++) {
+		unused = la_sys(SYS_fcntl, fd, F_GETFD) < 0 ? unused + 1 : 0;
+		if (unused == 0 && la_slot_load(fd) == 0 && la_kernel_cookie(fd, &cookie) == 0 &&
+			was_acted_on(cookie))
+			la_act_close_copy(fd, cookie);
+	}
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -105,7 +131,7 @@ int la_act(int fd, uint64_t cookie, enum la_action action)
 	if (action == LA_ACTION_NONE || action == LA_ACTION_LOG)
 		return 0;
 	acted_ns = la_now_ns();
-	acted_on = cookie;
+	acted_on[acted_at++ % ACTED] = cookie;
 	dup = la_act_dup(fd);
 	if (dup < 0)
 		return dup == -EBADF ? -ESTALE : dup;
