@@ -345,8 +345,12 @@ uint64_t la_drains_turn(uint64_t now_ns)
 void la_drains_end_all(void)
 {
 	take_new(active, &active_count);
-	while (active_count)
-		finish(&places[active[--active_count]], LA_ENDING_EVICTED);
+	while (active_count) {
+		struct place *place = &places[active[--active_count]];
+
+		evict(place);
+		drain(place, la_now_ns());
+	}
 }
 
 /*
@@ -377,10 +381,12 @@ void la_drains_abandon(void)
 	active_count = 0;
 }
 
-/* The helper closes it, at its next turn, which is now; at most 1 s if it cannot run. */
-static bool wait_until_closed(int fd)
+#define CLOSES_WITHIN_NS (1000 * LA_MS_NS)
+
+/* The helper closes it, at its next turn, which is now. False if it cannot run. */
+static bool wait_until_closed(int fd, uint64_t until)
 {
-	uint64_t until = la_now_ns() + 1000 * LA_MS_NS, own = la_slot_load(fd);
+	uint64_t own = la_slot_load(fd);
 
 	la_helper_wake();
 	while (LA_SLOT_IS_OWN(own) && la_slot_load(fd) == own) {
@@ -394,12 +400,13 @@ static bool wait_until_closed(int fd)
 void la_enforce_give_way(int fd)
 {
 	if (!la_log_gives_way(fd) && la_drains_evict(fd))
-		wait_until_closed(fd);
+		wait_until_closed(fd, la_now_ns() + CLOSES_WITHIN_NS);
 }
 
 void la_enforce_leave_room(int fd)
 {
 	uint32_t high = atomic_load(&places_high), i;
+	uint64_t until;
 	long lowest;
 
 	if (!la_drains_count())
@@ -411,9 +418,11 @@ void la_enforce_leave_room(int fd)
 		return;
 	for (i = 0; i < high; i++)
 		evict(&places[i]);
+	until = la_now_ns() + CLOSES_WITHIN_NS;
 	for (i = 0; i < high; i++)
-		if (atomic_load(&places[i].state) == PLACE_EVICTED)
-			wait_until_closed(places[i].order.fd);
+		if (atomic_load(&places[i].state) == PLACE_EVICTED &&
+			!wait_until_closed(places[i].order.fd, until))
+			return;
 }
 
 bool la_enforce_make_room(void)
@@ -421,5 +430,6 @@ bool la_enforce_make_room(void)
 	struct place *oldest = oldest_drain();
 	int fd = oldest ? oldest->order.fd : -1;
 
-	return fd >= 0 && la_drains_evict(fd) && wait_until_closed(fd);
+	return fd >= 0 && la_drains_evict(fd) &&
+	       wait_until_closed(fd, la_now_ns() + CLOSES_WITHIN_NS);
 }
