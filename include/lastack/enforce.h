@@ -59,16 +59,16 @@ bool la_enforce_make_room(void);
 
 /*
  * A message that may bring descriptors is about to be received by `fd`: what it finds no number for is lost, and nothing can be made once more. So
- * where the next number would be one of a drain's, all drains end (within 1 s each).
+ * where the next number would be one of a drain's, all drains end (within 1 s).
  */
 void la_enforce_leave_room(int fd);
 
 /*
  * Around a change of credentials, and before the last thread ends by a raw exit: the C library does not know the helper, so it
- * would keep the old ones, or keep the process alive. `pause` waits until it has gone (at most 1 s).
+ * would keep the old ones, or keep the process alive. `pause` waits until it has gone (at most 1 s). After `resume` one runs as before, if this thread may start it.
  */
-bool la_enforce_pause(void);
-void la_enforce_resume(bool ran);
+void la_enforce_pause(void);
+void la_enforce_resume(bool may_start);
 
 /* End the helper and all enforcement: seccomp, or a descriptor table that is no longer the helper's. Never started again. */
 void la_enforce_stop(void);

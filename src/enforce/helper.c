@@ -27,6 +27,7 @@ static _Atomic uint32_t alive;  /* the kernel clears it when it is gone */
 static int thread;              /* its tid */
 static _Atomic bool stopping;
 static _Atomic uint32_t pauses; /* it must not run while this is not 0 */
+static _Atomic bool owed;       /* it was to run meanwhile: the last pause to end starts it */
 static struct la_thread_table *table;
 static char stack[STACK_BYTES]
 	__attribute__((aligned(64))); /* one helper a process, so one stack */
@@ -76,6 +77,9 @@ static void helper(void)
 		la_drains_end_all();
 	if (table)
 		la_track_release_table(table);
+	/* Whoever follows takes up what is left: drains and watches are the process's. It may begin when the kernel says that we are gone. */
+	atomic_store(&owed, true);
+	atomic_store(&state, 0);
 }
 
 /*
@@ -113,53 +117,6 @@ static bool start(void)
 	return tid >= 0;
 }
 
-/* From none to running, by whoever is first. */
-static bool start_once(struct la_region *region)
-{
-	uint32_t none = 0, process = (uint32_t)__builtin_ctzll(la_track_my_bit());
-
-	if (!atomic_compare_exchange_strong(&state, &none, 1))
-		return false;
-	if (!start()) {
-		atomic_store(&state, 0); /* too many threads just now: the next close asks again */
-		return false;
-	}
-	if (process < LA_REGION_PROCESSES)
-		atomic_fetch_or(&region->processes[process].flags, LA_PROCESS_HELPER);
-	atomic_store_explicit(&state, 2, memory_order_release);
-	return true;
-}
-
-bool la_helper_ensure(void)
-{
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-	uint64_t signals;
-	bool started;
-
-	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
-		return true;
-	if (!region || atomic_load(&stopping) || atomic_load(&pauses) || la_track_is_passive() ||
-		atomic_load(&state) == 1)
-		return false;
-	/*
-	 * Before it is said to be starting: a handler that forks here would have its child start it on the same stack, and one that jumps
-	 * away would leave it starting for ever.
-	 */
-	signals = la_signals_block();
-	started = start_once(region);
-	la_signals_restore(signals);
-	return started;
-}
-
-void la_helper_wake(void)
-{
-	if (atomic_load(&stopping) == false && la_track_is_passive())
-		return;
-	atomic_fetch_add(&calls, 1);
-	if (atomic_load(&asleep))
-		la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
-}
-
 static void wait_until_gone(void)
 {
 	uint32_t there;
@@ -189,32 +146,87 @@ static bool runs(void)
 	return atomic_load(&state) == 2;
 }
 
+/* From none to running, by whoever is first. */
+static bool start_once(struct la_region *region)
+{
+	uint32_t none = 0, starting = 1, process = (uint32_t)__builtin_ctzll(la_track_my_bit());
+
+	if (!atomic_compare_exchange_strong(&state, &none, 1))
+		return runs();
+	if (atomic_load(&alive))
+		wait_until_gone();
+	/* Either we see the pause, or the pause sees that it is being started, and waits. Both are sequentially consistent. */
+	if (atomic_load(&pauses) || atomic_load(&alive)) {
+		atomic_store(&owed, true);
+		atomic_store(&state, 0);
+		return false;
+	}
+	if (!start()) {
+		/* Too many threads, or none of this PID namespace any more. The next close asks again; what a helper left, nobody would read till then. */
+		la_drains_end_all();
+		atomic_store(&state, 0);
+		return false;
+	}
+	if (process < LA_REGION_PROCESSES)
+		atomic_fetch_or(&region->processes[process].flags, LA_PROCESS_HELPER);
+	/* Unless a pause has ended it already. */
+	atomic_compare_exchange_strong(&state, &starting, 2);
+	return true;
+}
+
+bool la_helper_ensure(void)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	uint64_t signals;
+	bool started;
+
+	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+		return true;
+	if (!region || atomic_load(&stopping) || la_track_is_passive())
+		return false;
+	/*
+	 * Before it is said to be starting: a handler that forks here would have its child start it on the same stack, and one that jumps
+	 * away would leave it starting for ever.
+	 */
+	signals = la_signals_block();
+	do
+		started = start_once(region);
+	while (!started && !atomic_load(&pauses) && atomic_exchange(&owed, false));
+	la_signals_restore(signals);
+	return started;
+}
+
+void la_helper_wake(void)
+{
+	if (atomic_load(&stopping) == false && la_track_is_passive())
+		return;
+	atomic_fetch_add(&calls, 1);
+	if (atomic_load(&asleep))
+		la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void end_it(void)
+{
+	if (runs() || atomic_load(&alive))
+		wait_until_gone();
+}
+
 void la_helper_stop(void)
 {
 	atomic_store(&stopping, true);
-	if (runs())
-		wait_until_gone();
+	end_it();
 }
 
-bool la_helper_pause(void)
+void la_helper_pause(void)
 {
-	bool ran;
-
 	atomic_fetch_add(&pauses, 1);
-	ran = runs();
-	if (ran)
-		wait_until_gone();
-	return ran;
+	end_it();
 }
 
-void la_helper_resume(bool ran)
+void la_helper_resume(bool may_start)
 {
-	uint32_t running = 2;
-
-	/* It takes up what it left: drains and watches are the process's, not the thread's. */
-	if (!atomic_load(&alive))
-		atomic_compare_exchange_strong(&state, &running, 0);
-	if (atomic_fetch_sub(&pauses, 1) == 1 && ran)
+	/* Of several pauses the last to end: it may be one that found no helper any more. */
+	if (atomic_fetch_sub(&pauses, 1) == 1 && may_start && atomic_exchange(&owed, false))
 		la_helper_ensure();
 }
 
@@ -222,7 +234,9 @@ void la_helper_forked(void)
 {
 	/* Of the parent's threads only the caller is here. */
 	atomic_store(&state, 0);
+	atomic_store(&alive, 0);
 	atomic_store(&pauses, 0);
+	atomic_store(&owed, false);
 	atomic_store(&asleep, 0);
 	table = NULL;
 	la_enforce_connection();

@@ -58,7 +58,7 @@ uint32_t la_drains_count(void);
 bool la_drains_evict(int fd);
 /* Helper: drain what is due; returns ns until the next is. */
 uint64_t la_drains_turn(uint64_t now_ns);
-/* Helper: it ends and none follows. */
+/* Helper: it ends and none follows; or whoever cannot start one. */
 void la_drains_end_all(void);
 /* Child of a fork: the copies of our descriptors go, nothing is shut down. */
 void la_drains_abandon(void);
@@ -78,9 +78,9 @@ bool la_helper_ensure(void);
 void la_helper_wake(void);
 /* End it and wait until it has gone (at most 1 s). */
 void la_helper_stop(void);
-/* End it for a while, so that it does not outlive a change of this thread's credentials; it begins anew with the caller's. */
-bool la_helper_pause(void);
-void la_helper_resume(bool ran);
+/* End it for a while, so that it does not outlive a change of this thread's credentials; it begins anew with the caller's, if it may. */
+void la_helper_pause(void);
+void la_helper_resume(bool may_start);
 void la_helper_forked(void);
 void la_helper_count(enum la_counter counter);
 

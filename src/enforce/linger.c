@@ -66,14 +66,14 @@ void la_enforce_connection(void)
 	}
 }
 
-bool la_enforce_pause(void)
+void la_enforce_pause(void)
 {
-	return la_helper_pause();
+	la_helper_pause();
 }
 
-void la_enforce_resume(bool ran)
+void la_enforce_resume(bool may_start)
 {
-	la_helper_resume(ran);
+	la_helper_resume(may_start);
 }
 
 void la_enforce_stop(void)

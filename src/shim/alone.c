@@ -23,7 +23,7 @@ struct la_alone la_alone_begin(void)
 	struct la_alone alone = {.on = la_on && la_here_or_apart()};
 
 	if (alone.on)
-		alone.ran = la_enforce_pause();
+		la_enforce_pause();
 	return alone;
 }
 
@@ -33,8 +33,14 @@ void la_alone_end(struct la_alone alone)
 
 	/* A thread with a table of its own cannot start it: the next connection does. */
 	if (alone.on)
-		la_enforce_resume(alone.ran && la_here());
+		la_enforce_resume(la_here());
 	errno = saved;
+}
+
+void la_alone_leave(struct la_alone alone)
+{
+	if (alone.on)
+		la_enforce_resume(false);
 }
 
 static bool is_only_thread(void)
@@ -112,9 +118,14 @@ LA_EXPORT int unshare(int flags)
 
 LA_EXPORT int setns(int fd, int kind)
 {
-	struct la_alone alone = la_alone_begin();
-	int result = la_real.setns(fd, kind);
+	struct la_alone alone;
+	int result;
 
+	/* The one kind that leaves this thread where it is, and lets no other be made. */
+	if (kind == CLONE_NEWPID)
+		return la_real.setns(fd, kind);
+	alone = la_alone_begin();
+	result = la_real.setns(fd, kind);
 	la_alone_end(alone);
 	return result;
 }

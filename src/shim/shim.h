@@ -153,10 +153,12 @@ void la_seccomp(void);
  * that follows is as the caller then is. The ends keep errno.
  */
 struct la_alone {
-	bool on, ran;
+	bool on;
 };
 struct la_alone la_alone_begin(void);
 void la_alone_end(struct la_alone alone);
+/* The thread ends by the call: it starts none. */
+void la_alone_leave(struct la_alone alone);
 
 /* The same around a call by which this thread gets a descriptor table of its own. `leaves`: others keep the one that we follow. */
 struct la_split {

@@ -94,11 +94,12 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	case SYS_exit:
 		/* Were this the last thread, the helper would keep the process. If not, the next close starts another. */
-		alone = la_alone_begin();
-		alone.ran = false;
-		la_alone_end(alone);
+		la_alone_leave(la_alone_begin());
 		break;
-	case SYS_setns: alone = la_alone_begin(); break;
+	case SYS_setns:
+		if (b != CLONE_NEWPID)
+			alone = la_alone_begin();
+		break;
 #ifdef SYS_fork
 	case SYS_fork:
 	case SYS_vfork:
