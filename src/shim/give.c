@@ -9,7 +9,7 @@
 
 #include "shim.h"
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, MESSAGES = 1024 /* of one call, for the kernel */ };
 
 /* To each descriptor of a message that the kernel can read. How many there are. */
 static size_t each(const struct msghdr *message, void (*tell)(int fd))
@@ -20,8 +20,12 @@ static size_t each(const struct msghdr *message, void (*tell)(int fd))
 	for (control = CMSG_FIRSTHDR(message); control;
 		control = CMSG_NXTHDR((struct msghdr *)message, control)) {
 		const int *fds = (const int *)CMSG_DATA(control);
-		size_t count, i;
+		size_t before = (size_t)((char *)control - (char *)message->msg_control), count, i;
 
+		/* Then the kernel refuses the message; behind that nothing need be readable. */
+		if (control->cmsg_len < sizeof(*control) ||
+			control->cmsg_len > message->msg_controllen - before)
+			break;
 		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
 			control->cmsg_len < CMSG_LEN(0))
 			continue;
@@ -116,7 +120,7 @@ unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, 
 	if (!la_on || LA_SLOT_TRACKED(la_slot_load(fd)) || !la_enforce_closes() ||
 		!atomic_load_explicit(&la_track_region, memory_order_acquire) || !la_can_give(fd))
 		return 0;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count && i < MESSAGES; i++) {
 		const struct msghdr *message = header(first, stride, i);
 		uintptr_t behind = (uintptr_t)(message + 1);
 

@@ -159,6 +159,31 @@ static void to_a_child(void)
 	SAY(close(ends[0]));
 }
 
+/* Control data that the kernel refuses: nothing behind its end may be looked at, and there is nothing behind ours. */
+static void refused(void)
+{
+	static const size_t lengths[] = {0, 3, CMSG_LEN(0) - 1, 1u << 20, (size_t)-1};
+	int ends[2];
+	size_t i;
+
+	connection(ends);
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct msghdr message;
+		struct iovec part;
+		union control control = {{0}};
+		char byte = 'r';
+
+		prepare(&message, &part, &byte, &control);
+		fill(&message, &ends[1], 1);
+		CMSG_FIRSTHDR(&message)->cmsg_len = lengths[i];
+		SAY(sendmsg(via[0], &message, 0));
+		SAY(syscall(SYS_sendmsg, via[0], &message, 0));
+	}
+	SAY(close(ends[1]));
+	SAY(peer_reads(ends[0]));
+	SAY(close(ends[0]));
+}
+
 int main(void)
 {
 	begin();
@@ -166,6 +191,7 @@ int main(void)
 	to_ourselves();
 	several_and_a_peek();
 	by_sendmmsg();
+	refused();
 	to_a_child();
 	SAY(sendmsg(via[0], (struct msghdr *)NULL, 0));
 	SAY(sendmsg(-1, &(struct msghdr){0}, 0));
