@@ -18,6 +18,9 @@
 
 enum { LINKS_OF_ONE = 3 }; /* of /proc/self/task: itself, its parent, a folder for each thread */
 
+/* What unshare refuses to one of several threads, and what splits the descriptor table. */
+enum { OF_ONE = CLONE_FILES | CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM };
+
 struct la_alone la_alone_begin(void)
 {
 	struct la_alone alone = {.on = la_on && la_here_or_apart()};
@@ -94,7 +97,7 @@ int la_unshare_by(int flags, int (*real)(int flags))
 	struct la_split split;
 	int result;
 
-	if (!(flags & (CLONE_FILES | CLONE_NEWUSER)) || !la_on || !la_here())
+	if (!(flags & OF_ONE) || !la_on || !la_here())
 		return real(flags);
 	/* After CLONE_NEWPID no thread can be made any more, so the helper would not come back. */
 	if ((flags & CLONE_NEWUSER) && (flags & CLONE_NEWPID))

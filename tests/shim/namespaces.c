@@ -45,6 +45,10 @@ static void by_function(void)
 	SAY(unshare(CLONE_NEWUSER));
 	SAY(setns(-1, 0));
 	SAY(unshare(1));
+	SAY(unshare(CLONE_THREAD));
+	SAY(unshare(CLONE_SIGHAND));
+	SAY(unshare(CLONE_VM));
+	SAY(syscall(SYS_unshare, CLONE_VM));
 	NEEDED(close(own) == 0);
 	the_peer_goes_on(peer);
 	peer = closed_connection();
