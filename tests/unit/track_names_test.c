@@ -216,25 +216,32 @@ static int numbers_of_others(pid_t child)
 /* We, our first process in a new PID namespace, and that one's child, which has a number there that is somebody else's here. */
 static int family_of_three(void)
 {
-	int ready[2], others = numbers_of_others(0);
-	pid_t first;
+	int ready[2], go[2], others = numbers_of_others(0), status;
+	pid_t first, child;
 	char byte;
 
 	alarm(30);
-	if (pipe(ready) != 0)
+	if (pipe(ready) != 0 || pipe(go) != 0)
 		return 3;
 	first = tracked_fork();
 	if (first == 0) {
-		if (tracked_fork() > 0 && write(ready[1], "r", 1) != 1)
-			_exit(1);
-		pause();
+		child = tracked_fork();
+		close(go[1]);
+		if (child > 0 && write(ready[1], "r", 1) != 1)
+			_exit(3);
+		if (read(go[0], &byte, 1) != 0 || (child > 0 && waitpid(child, NULL, 0) != child))
+			_exit(3);
+		la_track_finish();
 		_exit(0);
 	}
 	if (read(ready[0], &byte, 1) != 1)
 		return 3;
 	others = numbers_of_others(first) - others;
-	kill(first, SIGKILL); /* and with it the whole namespace */
-	return waitpid(first, NULL, 0) == first ? others : 3;
+	close(go[1]);
+	if (waitpid(first, &status, 0) != first || status != 0)
+		return 3;
+	la_track_finish();
+	return others;
 }
 
 static void a_number_in_another_pid_namespace_is_nobodys_here(void **state)
