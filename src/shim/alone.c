@@ -99,9 +99,6 @@ int la_unshare_by(int flags, int (*real)(int flags))
 
 	if (!(flags & OF_ONE) || !la_on || !la_here())
 		return real(flags);
-	/* After CLONE_NEWPID no thread can be made any more, so the helper would not come back. */
-	if ((flags & CLONE_NEWUSER) && (flags & CLONE_NEWPID))
-		la_enforce_stop();
 	if (flags & CLONE_FILES) {
 		split = la_split_begin();
 		result = real(flags);

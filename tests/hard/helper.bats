@@ -30,3 +30,12 @@ setup() {
 		[ "$output" = "left: 0" ] || fail "$how: $output"
 	done
 }
+
+@test "helper: a user namespace that is refused leaves everything as it was" {
+	run -0 timeout 60 "$HARD/no_threads" refused
+	plain=$output
+	[[ $plain == *"= -1, errno 22"*"the peer reads -104" ]] || fail "$plain"
+	use graceful-close
+	run -0 timeout 60 "${preloaded[@]}" "$HARD/no_threads" refused
+	[ "$output" = "${plain/reads -104/reads 0}" ] || fail "$output"
+}

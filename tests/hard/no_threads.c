@@ -4,9 +4,31 @@
  * the children); AND with "credentials" they are changed, too. Whoever sends on still finds that his data is taken, or is told that the end has come,
  * and no descriptor is left.
  */
+#include <pthread.h>
+
 #include "processes.h"
 
 enum { CONNECTIONS = 10, MORE = 4 << 20 };
+
+static void *wait_for_it(void *gate)
+{
+	await(*(int *)gate);
+	return NULL;
+}
+
+/* A user namespace is refused to whoever has threads. */
+static void is_refused(void)
+{
+	int gate[2], ends[2];
+	pthread_t other;
+
+	NEEDED(pipe(gate) == 0 && pthread_create(&other, NULL, wait_for_it, &gate[0]) == 0);
+	SAY(unshare(CLONE_NEWUSER | CLONE_NEWPID));
+	connection(ends);
+	close_unread(ends);
+	notify(gate[1]);
+	NEEDED(pthread_join(other, NULL) == 0);
+}
 
 int main(int count, char **words)
 {
@@ -17,6 +39,10 @@ int main(int count, char **words)
 
 	NEEDED(count >= 2);
 	begin();
+	if (strcmp(words[1], "refused") == 0) {
+		is_refused();
+		return 0;
+	}
 	before = open_sockets();
 	for (i = 0; i < CONNECTIONS; i++) {
 		connection(ends[i]);
