@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
+#include <lastack/sys.h>
+
 #include "shim.h"
 
 int __open(const char *path, int flags, ...);
@@ -22,6 +24,24 @@ LA_COLD bool la_make_room(void)
 
 	errno = saved;
 	return made;
+}
+
+static bool is_out_of_numbers(void)
+{
+	long one = la_sys(SYS_eventfd2, 0, O_CLOEXEC);
+
+	if (one >= 0)
+		la_sys(SYS_close, one);
+	return one == -EMFILE;
+}
+
+LA_COLD bool la_make_room_for_one_of_few(void)
+{
+	int saved = errno;
+	bool lacking = saved == EMFILE && la_enforce_drains() && la_here() && is_out_of_numbers();
+
+	errno = saved;
+	return lacking && la_make_room();
 }
 
 #define MAKES(result, failed, name, parameters, arguments) \
@@ -74,9 +94,25 @@ MAKES(int, -1, epoll_create, (int size), (size))
 MAKES(int, -1, epoll_create1, (int flags), (flags))
 MAKES(int, -1, timerfd_create, (clockid_t clock, int flags), (clock, flags))
 MAKES(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
-MAKES(int, -1, inotify_init, (void), ())
-MAKES(int, -1, inotify_init1, (int flags), (flags))
 MAKES(int, -1, memfd_create, (const char *name, unsigned int flags), (name, flags))
+
+LA_EXPORT int inotify_init1(int flags)
+{
+	int made = la_real.inotify_init1(flags);
+
+	while (made < 0 && la_make_room_for_one_of_few())
+		made = la_real.inotify_init1(flags);
+	return made;
+}
+
+LA_EXPORT int inotify_init(void)
+{
+	int made = la_real.inotify_init();
+
+	while (made < 0 && la_make_room_for_one_of_few())
+		made = la_real.inotify_init();
+	return made;
+}
 
 LA_EXPORT int socketpair(int domain, int type, int protocol, int ends[2])
 {

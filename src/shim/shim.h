@@ -104,6 +104,8 @@ int la_close_range_by(unsigned int first, unsigned int last, int flags,
 
 /* Out of descriptors (errno), and a drain of ours has one: the application comes first. True when the call is worth another try. */
 bool la_make_room(void);
+/* The same for what a user may have but a few of, and EMFILE says that, too: no room that we make would help. */
+bool la_make_room_for_one_of_few(void);
 
 /* A new socket, which is not followed, has this number. */
 static inline void la_forget_domain(int fd)

@@ -58,7 +58,7 @@ LA_EXPORT long syscall(long number, ...)
 	struct la_alone alone = {0};
 	uint64_t slot;
 	unsigned int given = 0;
-	bool copies;
+	bool copies, few = number == SYS_inotify_init1;
 
 	va_start(arguments, number);
 	a = va_arg(arguments, long);
@@ -124,7 +124,7 @@ LA_EXPORT long syscall(long number, ...)
 		given = la_begin_giving(
 			(int)a, (const struct msghdr *)b, sizeof(struct mmsghdr), (unsigned int)c);
 	result = la_real.syscall(number, a, b, c, d, e, f);
-	while (result == -1 && la_make_room())
+	while (result == -1 && (few ? la_make_room_for_one_of_few() : la_make_room()))
 		result = la_real.syscall(number, a, b, c, d, e, f);
 
 	switch (number) {

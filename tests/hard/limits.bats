@@ -21,3 +21,12 @@ setup() {
 	diff "$WORK/plain" "$WORK/graceful"
 	[ "$(grep -c 'action=drain .*result=evicted' "$WORK/lastack.log")" -ge 60 ]
 }
+
+@test "limits: who may have no more inotify instances costs no drain its end" {
+	local few=(unshare --user --map-root-user sh -c "echo 3 >/proc/sys/user/max_inotify_instances && exec \"\$@\"" few)
+	"${few[@]}" true 2>/dev/null || skip "no limit of our own can be set here"
+	run -0 timeout 60 "${few[@]}" "$BUILD/tests/hard/few"
+	plain=$output
+	run -0 timeout 60 env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none "${few[@]}" "$LASTACK" run -p graceful-close -- "$BUILD/tests/hard/few"
+	[ "$output" = "$plain" ] || fail "$output"
+}
