@@ -47,6 +47,8 @@ int la_kernel_names(int fd, struct la_names *names);
 int la_kernel_unread(int fd);
 /* Bytes of output, the FIN counted as one, that the peer's kernel has not acknowledged; >= 0 or -errno. */
 int la_kernel_unacked(int fd);
+/* Would a send of a byte go into the buffer? Then nobody is blocked in sending, but who was woken this moment. */
+bool la_kernel_is_writable(int fd);
 /* A sockaddr as it came from the kernel -> address as in struct la_names and port; false when not an IP address. */
 bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16],
 	uint16_t *port, uint8_t *family);

@@ -27,7 +27,8 @@ enum {
 };
 #define FIRST_PAUSE_NS (1 * LA_MS_NS)
 #define LAST_PAUSE_NS  (32 * LA_MS_NS)
-#define FIN_QUIET_NS   (100 * LA_MS_NS)
+#define FIN_QUIET_NS   (25 * LA_MS_NS)
+#define FIN_PAUSE_NS   (4 * LA_MS_NS)
 
 enum place_state { PLACE_FREE, PLACE_TAKEN, PLACE_DRAINING, PLACE_EVICTED };
 
@@ -332,6 +333,8 @@ uint64_t la_drains_turn(uint64_t now_ns)
 			active[i] = active[--active_count];
 			continue;
 		}
+		if (place->order.fin_due && place->pause_ns > FIN_PAUSE_NS)
+			place->pause_ns = FIN_PAUSE_NS;
 		place->due_ns = now_ns + place->pause_ns;
 		if (place->pause_ns < LAST_PAUSE_NS)
 			place->pause_ns *= 2;

@@ -126,11 +126,11 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 	if (order->max && la_drains_count() > order->max)
 		la_drains_evict_oldest();
 	/*
-	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output waits to be
-	 * sent, that cannot be told: the helper sends the FIN when all of it is out.
+	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output fills the buffer, that
+	 * cannot be told: the helper sends the FIN when all of it is out.
 	 */
 	order->fin_due = !__libc_single_threaded && la_kernel_tcp(order->fd, &tcp) == 0 &&
-			 tcp.notsent_bytes > 0;
+			 tcp.notsent_bytes > 0 && !la_kernel_is_writable(order->fd);
 	la_slot_exchange(order->fd, LA_SLOT_OWN(place));
 	la_drains_fill(place, order);
 	la_track_draining(release);

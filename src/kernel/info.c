@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -154,4 +155,12 @@ int la_kernel_names(int fd, struct la_names *names)
 	if (la_sys(SYS_getpeername, fd, &storage, &length) == 0)
 		la_kernel_address(&storage, length, names->remote, &names->remote_port, &family);
 	return 0;
+}
+
+bool la_kernel_is_writable(int fd)
+{
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	struct timespec now = {0, 0};
+
+	return la_sys(SYS_ppoll, &one, 1, &now, NULL, 0) == 1 && (one.revents & POLLOUT);
 }
