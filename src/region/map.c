@@ -172,12 +172,22 @@ static uint64_t lay_out(struct la_region_section sections[LA_REGION_S_COUNT], ui
 }
 
 /* Whoever limits the address space counts on all of it. */
-static bool is_address_space_limited(void)
-{
-	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+/*
+ * For how many connections, as address space may be short: limited now, or later, when nothing can be taken back (vsftpd gives each session 200
+ * MiB). The middle one is for a whole family of 63 processes with 1,024 descriptors each; who raised that limit wants more.
+ */
+static const uint32_t sizes[] = {LA_REGION_CONNECTIONS, 1 << 16, 1 << 12};
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-	la_sys(SYS_getrlimit, RLIMIT_AS, &limit);
-	return limit.rlim_cur != RLIM_INFINITY;
+static unsigned int first_size(void)
+{
+	struct rlimit space = {RLIM_INFINITY, RLIM_INFINITY}, descriptors = {0, 0};
+
+	la_sys(SYS_getrlimit, RLIMIT_AS, &space);
+	if (space.rlim_cur != RLIM_INFINITY)
+		return 2;
+	la_sys(SYS_getrlimit, RLIMIT_NOFILE, &descriptors);
+	return descriptors.rlim_cur > sizes[1] ? 0 : 1;
 }
 
 void *la_region_map(uint64_t bytes, int flags, int fd)
@@ -263,9 +273,7 @@ static void set_pointers(struct la_region *region, char *base)
 int la_region_create(
 	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256])
 {
-	/* The address space may be limited (RLIMIT_AS): then fewer connections. */
-	static const uint32_t sizes[] = {LA_REGION_CONNECTIONS, 1 << 16, 1 << 12};
-	const unsigned int first = is_address_space_limited() ? 2 : 0;
+	const unsigned int first = first_size();
 	struct la_region_section sections[LA_REGION_S_COUNT];
 	char name[48] = "", folder_path[256] = "";
 	int folder, fd = -1;
@@ -284,7 +292,7 @@ int la_region_create(
 			return fd;
 		}
 	}
-	for (i = first; !base && fd >= 0 && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = first; !base && fd >= 0 && i < SIZES; i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_file(fd, size);
 		if (base && la_region_populate(base, PAGE + sizeof(struct la_process_record) *
@@ -308,7 +316,7 @@ int la_region_create(
 		end = put_text(end, path + 255, "/");
 		put_text(end, path + 255, name);
 	}
-	for (i = first; !base && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = first; !base && i < SIZES; i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_anonymous(size);
 	}

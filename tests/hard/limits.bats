@@ -30,3 +30,17 @@ setup() {
 	run -0 timeout 60 env LASTACK_DIR="$WORK/regions" LASTACK_LOG=none "${few[@]}" "$LASTACK" run -p graceful-close -- "$BUILD/tests/hard/few"
 	[ "$output" = "$plain" ] || fail "$output"
 }
+
+@test "limits: a program that limits its address space after its first connection has room left" {
+	local program='import mmap, resource, socket
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+accepted = server.accept()[0]
+resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
+print("room", len(mmap.mmap(-1, 16 << 20)))'
+	ulimit -S -n 1024
+	for policy in observe legacy-server; do
+		use "$policy"
+		[ "$(timeout 30 "${preloaded[@]}" "$PYTHON" -c "$program")" = "room $((16 << 20))" ]
+	done
+}
