@@ -17,7 +17,8 @@ bool la_holders_drop(struct la_region *region, struct la_connection_record *reco
 	bits &= ~LA_HOLDER_UNKNOWN;
 	if (atomic_fetch_and(&record->holders, ~bits) & ~bits & ~LA_HOLDER_UNKNOWN)
 		return false;
-	if (LA_WORD_PHASE(word) == LA_PHASE_OPEN) {
+	/* A drain ends with its process. */
+	if (LA_WORD_PHASE(word) == LA_PHASE_OPEN || LA_WORD_PHASE(word) == LA_PHASE_DRAINING) {
 		la_track_fold(record, LA_WORD_GEN(word), LA_SEEN_CLOSE, la_now_us());
 		if (la_record_change(record, LA_WORD_GEN(word), LA_PHASE_CLOSED, 0))
 			atomic_fetch_sub(&region->header->connections_open, 1);

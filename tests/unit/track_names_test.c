@@ -198,6 +198,34 @@ static void a_child_that_exits_gives_its_connections_back(void **state)
 	assert_int_equal(atomic_load(&region->header->connections_open), open);
 }
 
+/* A drain ends with its process, and its record with it: by exit(), and by a signal, which is found out when the entry is needed. */
+static void a_drain_that_dies_with_its_process_is_over(void **state)
+{
+	struct la_region *region = atomic_load(&la_track_region);
+	uint32_t open = atomic_load(&region->header->connections_open);
+	int status, i;
+
+	(void)state;
+	for (i = 0; i < 3 * LA_REGION_PROCESSES; i++) {
+		pid_t child = tracked_fork();
+
+		if (child == 0) {
+			struct la_release release = la_track_release(tracked_connect());
+
+			if (!release.last)
+				_exit(1);
+			la_track_draining(&release);
+			if (i % 2)
+				la_track_finish();
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		tracked_close(tracked_accept());
+	}
+	assert_true(atomic_load(&region->header->connections_open) <= open + LA_REGION_PROCESSES);
+}
+
 /* Entries with a number that is neither ours nor that of `child`. */
 static int numbers_of_others(pid_t child)
 {
@@ -272,6 +300,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_exits_gives_its_connections_back),
 		cmocka_unit_test(a_number_in_another_pid_namespace_is_nobodys_here),
 		cmocka_unit_test(connections_of_dead_children_are_given_back),
+		cmocka_unit_test(a_drain_that_dies_with_its_process_is_over),
 	};
 
 	return cmocka_run_group_tests_name("track_names", tests, setup, end_tracking);
