@@ -101,6 +101,15 @@ static inline long la_sys_thread(void (*entry)(void), void *top, long flags, voi
 	la_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /*
+ * Could the kernel read 8 bytes there? By a call that changes nothing: it reads a set of signals, and only then refuses to do with it what it
+ * does not know.
+ */
+static inline int la_sys_can_read(const void *at)
+{
+	return at && la_sys(SYS_rt_sigprocmask, ~0, at, 0, sizeof(uint64_t)) != -14; /* EFAULT */
+}
+
+/*
  * All signals of this thread that may wait, glibc's own too: around the few steps that no handler may cut off by a jump, and no cancellation.
  * The handler runs at the restore. Those that an instruction raises cannot wait: where they are blocked, the kernel ends the process, and
  * a program that traps its own system calls (SIGSYS) or steps (SIGTRAP) means to go on.

@@ -68,20 +68,16 @@ static void end(int fd)
 		la_track_giving(slot, -1);
 }
 
-/*
- * Could the kernel read there? Asked by a call that changes nothing: it reads a set of signals, and only then refuses to do with it
- * what it does not know. `bytes` is at least that of a set.
- */
 static bool is_readable(const void *from, size_t bytes)
 {
 	const char *at = from, *end;
 
-	if (!at) /* no set at all, which is none to refuse */
+	if (!at)
 		return false;
 	end = at + bytes;
 	/* Once a page. */
 	for (; at < end; at = (const char *)(((uintptr_t)at | (PAGE - 1)) + 1))
-		if (la_sys(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)) == -EFAULT)
+		if (!la_sys_can_read(at))
 			return false;
 	return true;
 }

@@ -24,12 +24,6 @@ struct trace {
 	uintptr_t readable; /* the page that was found so last */
 };
 
-/* Asks the kernel, which looks at a signal set before it finds `how` to be none. */
-static bool is_readable(uintptr_t page)
-{
-	return la_sys(SYS_rt_sigprocmask, ~0, page, NULL, sizeof(uint64_t)) != -EFAULT;
-}
-
 /*
  * A coroutine's first frame may be followed by anything, its stack by a hole: the function that switched to it, by an
  * instruction that its unwind table knows nothing of, seems to lie right behind.
@@ -42,7 +36,7 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *arg
 	if (trace->count == trace->room)
 		return _URC_END_OF_STACK;
 	trace->frames[trace->count++] = (void *)_Unwind_GetIP(context);
-	if (page != trace->readable && !is_readable(page))
+	if (page != trace->readable && !la_sys_can_read((const void *)page))
 		return _URC_END_OF_STACK;
 	trace->readable = page;
 	return _URC_NO_REASON;

@@ -11,19 +11,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "../../include/lastack/sys.h"
 #include "sin.h"
-
-static long inline_call(long number, long a, long b, long c, long d)
-{
-	register long r10 __asm__("r10") = d;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-	return result;
-}
 
 static void *sleeps(void *nothing)
 {
@@ -64,7 +53,7 @@ int main(int argc, char **argv)
 	step("seen", seen, TCP_ESTABLISHED);
 	if (peer("connect", port_of(listener)) < 0)
 		give_up("connect");
-	unseen = (int)inline_call(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC);
+	unseen = (int)la_sys(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC);
 	if (unseen < 0)
 		give_up("accept4");
 	if (strcmp(way, "ring") == 0 && syscall(SYS_io_uring_setup, 4, parameters) < 0)
@@ -75,7 +64,7 @@ int main(int argc, char **argv)
 		(pthread_create(&thread, NULL, sleeps, NULL) != 0 || unshare(CLONE_FILES) < 0))
 		give_up("unshare");
 	step("unseen", unseen, TCP_ESTABLISHED);
-	inline_call(SYS_close, seen, 0, 0, 0);
+	la_sys(SYS_close, seen);
 	step("lost", unseen, TCP_ESTABLISHED);
 	peer("fin", 0);
 	step("stuck", unseen, TCP_CLOSE_WAIT);
