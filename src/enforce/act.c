@@ -54,13 +54,15 @@ void la_act_close_copy(int fd, uint64_t cookie)
 /* Ours are the lowest that were free: where so many are unused, none follows. */
 enum { UNUSED = 64 };
 
-void la_act_close_copies(uint64_t cookie)
+void la_act_close_copies(bool (*is_ours)(uint64_t cookie))
 {
 	int fd = (int)la_act_base(), unused = 0;
+	uint64_t cookie = 0;
 
-	for (; cookie && unused < UNUSED; fd++) {
+	for (; unused < UNUSED; fd++) {
 		unused = la_sys(SYS_fcntl, fd, F_GETFD) < 0 ? unused + 1 : 0;
-		if (unused == 0)
+		if (unused == 0 && la_slot_load(fd) == 0 && la_kernel_cookie(fd, &cookie) == 0 &&
+			is_ours(cookie))
 			la_act_close_copy(fd, cookie);
 	}
 }
@@ -86,17 +88,8 @@ static bool was_acted_on(uint64_t cookie)
 
 void la_act_abandon(void)
 {
-	int fd = (int)la_act_base(), unused = 0;
-	uint64_t cookie = 0;
-
-	if (!acted_ns || la_now_ns() >= acted_ns + LA_FORK_TAKES_NS)
-		return;
-	for (; unused < UNUSED; fd++) {
-		unused = la_sys(SYS_fcntl, fd, F_GETFD) < 0 ? unused + 1 : 0;
-		if (unused == 0 && la_slot_load(fd) == 0 && la_kernel_cookie(fd, &cookie) == 0 &&
-			was_acted_on(cookie))
-			la_act_close_copy(fd, cookie);
-	}
+	if (acted_ns && la_now_ns() < acted_ns + LA_FORK_TAKES_NS)
+		la_act_close_copies(was_acted_on);
 }
 
 static void set_option(int fd, int level, int name, int value)

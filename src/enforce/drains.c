@@ -356,6 +356,17 @@ void la_drains_end_all(void)
 	}
 }
 
+/* A place that is kept, or was until lately, and has no number written down. */
+static bool was_reserved(uint64_t cookie)
+{
+	uint32_t high = atomic_load(&places_high), i;
+
+	for (i = 0; i < high; i++)
+		if (places[i].order.fd < 0 && places[i].order.cookie == cookie)
+			return true;
+	return false;
+}
+
 /*
  * The kernel copies the table of descriptors first and memory later: what the helper has closed in between, and what another thread has just
  * made, is in the one and not in the other. So the number is asked what it is, and a drain that has ended may be here all the same.
@@ -364,6 +375,7 @@ void la_drains_abandon(void)
 {
 	uint32_t high = atomic_load(&places_high), i;
 	uint64_t now_ns = high ? la_now_ns() : 0;
+	bool without_number = false;
 
 	for (i = 0; i < high; i++) {
 		struct place *place = &places[i];
@@ -375,10 +387,12 @@ void la_drains_abandon(void)
 			la_act_close_copy(place->order.fd, place->order.cookie);
 			la_slot_clear(place->order.fd, LA_SLOT_OWN(i));
 		} else {
-			la_act_close_copies(place->order.cookie);
+			without_number = true;
 		}
 		atomic_store(&place->state, PLACE_FREE);
 	}
+	if (without_number)
+		la_act_close_copies(was_reserved);
 	atomic_store(&taken, 0);
 	atomic_store(&queue_made, 0);
 	active_count = 0;

@@ -77,6 +77,7 @@ static void helper(void)
 		la_drains_end_all();
 	if (table)
 		la_track_release_table(table);
+	table = NULL;
 	/* Whoever follows takes up what is left: drains and watches are the process's. It may begin when the kernel says that we are gone. */
 	atomic_store(&owed, true);
 	atomic_store(&state, 0);

@@ -25,7 +25,7 @@ long la_act_base(void);
  */
 #define LA_FORK_TAKES_NS (10000 * LA_MS_NS)
 void la_act_close_copy(int fd, uint64_t cookie);
-void la_act_close_copies(uint64_t cookie);
+void la_act_close_copies(bool (*is_ours)(uint64_t cookie));
 /* Child of a fork: what the helper was acting on. */
 void la_act_abandon(void);
 /* Carry out `action` on `fd` if it still is the connection named `cookie`; -ESTALE when it is not. */
