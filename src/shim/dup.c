@@ -85,10 +85,12 @@ LA_COLD int la_dup2_by(int from, int to, int flags, int (*real)(int from, int to
 		errno = EBADF;
 		return -1;
 	}
-	if (LA_SLOT_IS_OWN(target))
-		la_enforce_give_way(to);
-	else if (target && will_replace(from, to))
-		closing = la_close_begin(to);
+	if (target && will_replace(from, to)) {
+		if (LA_SLOT_IS_OWN(target))
+			la_enforce_give_way(to);
+		else
+			closing = la_close_begin(to);
+	}
 	la_copying(from, slot);
 	result = real(from, to, flags);
 	la_close_done(closing);
