@@ -178,21 +178,28 @@ LA_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return result;
 }
 
+/* Of several messages only the last can be the end. */
+void la_received_all(int fd, uint64_t slot, struct mmsghdr *messages, int result)
+{
+	const struct msghdr *last = result > 0 ? &messages[result - 1].msg_hdr : NULL;
+	int i;
+
+	TELL(fd, slot, result, 0);
+	if (last && messages[result - 1].msg_len == 0 && LA_SLOT_TRACKED(slot))
+		la_read_ended(fd, slot, 0, la_room_of(last->msg_iov, last->msg_iovlen));
+	for (i = 0; i < result; i++)
+		la_received(&messages[i].msg_hdr);
+}
+
 LA_EXPORT int recvmmsg(
 	int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
 {
 	uint64_t slot = la_slot_load(fd);
-	int result, i;
+	int result;
 
 	la_receiving(fd, slot);
 	result = la_real.recvmmsg(fd, messages, count, flags, timeout);
-	TELL(fd, slot, result, 0);
-	if (slot && result > 0 && messages[result - 1].msg_len == 0)
-		la_read_ended(fd, slot, 0,
-			la_room_of(messages[result - 1].msg_hdr.msg_iov,
-				messages[result - 1].msg_hdr.msg_iovlen));
-	for (i = 0; i < result; i++)
-		la_received(&messages[i].msg_hdr);
+	la_received_all(fd, slot, messages, result);
 	return result;
 }
 

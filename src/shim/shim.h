@@ -137,6 +137,8 @@ unsigned int la_begin_giving(int fd, const struct msghdr *first, size_t stride, 
 void la_end_giving(const struct msghdr *first, size_t stride, unsigned int count);
 void la_gave(const struct msghdr *message);
 void la_received(struct msghdr *message);
+/* The same after recvmmsg, which returned `result`: with the end of the stream, or an error. */
+void la_received_all(int fd, uint64_t slot, struct mmsghdr *messages, int result);
 /* Can messages of this socket carry descriptors? */
 bool la_can_give(int fd);
 /* Before a message is received on `fd`, which is `slot`. */

@@ -176,6 +176,7 @@ LA_EXPORT long syscall(long number, ...)
 		if (result <= 0 && LA_SLOT_TRACKED(slot))
 			la_read_ended((int)a, slot, result, result ? 0 : room_of_message(b));
 		break;
+	case SYS_recvmmsg: la_received_all((int)a, slot, (struct mmsghdr *)b, (int)result); break;
 	case SYS_shutdown:
 		if (result == 0)
 			la_half_closed((int)a, (int)b);

@@ -67,7 +67,9 @@ static __attribute__((noinline)) int ready(void)
 	WAY(by_syscall_readv, syscall(SYS_readv, fd, &part, 1))                                  \
 	WAY(by_syscall_recvfrom, syscall(SYS_recvfrom, fd, bytes, sizeof(bytes), 0, NULL, NULL)) \
 	WAY(by_syscall_splice, syscall(SYS_splice, fd, NULL, into[1], NULL, sizeof(bytes), 0))   \
-	WAY(by_syscall_recvmsg, syscall(SYS_recvmsg, fd, &message.msg_hdr, 0))
+	WAY(by_syscall_recvmsg, syscall(SYS_recvmsg, fd, &message.msg_hdr, 0))                   \
+	WAY(by_syscall_recvmmsg,                                                                 \
+		syscall(SYS_recvmmsg, fd, &message, 1, 0, NULL) == 1 ? (long)message.msg_len : -1)
 
 static FILE *stream_of(int fd)
 {
