@@ -203,13 +203,12 @@ void la_track_connected(int fd, bool in_progress)
 	uint64_t slot = learn(fd);
 	struct la_names names;
 
+	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP))
+		return;
 	if (LA_SLOT_TRACKED(slot) && is_of_the_past(fd, slot)) {
 		la_track_disconnected(fd);
 		slot = la_slot_load(fd);
 	}
-
-	if (!(LA_SLOT_FLAGS(slot) & LA_SLOT_TCP))
-		return;
 	if (LA_SLOT_TRACKED(slot)) { /* a second connect() that asks how the first went */
 		struct la_connection_record *record = la_track_record(slot, NULL);
 		uint64_t word = record ? atomic_load(&record->word) : 0;

@@ -10,6 +10,8 @@
 enum {
 	GROW = 256,   /* records made ready at a time */
 	ROOMY = 4096, /* closed records are kept at least until there are so many */
+	SEARCHED =
+		256, /* in a region that is full as far as is counted: an accept must not look through all of it */
 };
 
 static _Atomic uint32_t hand; /* where the next free record is looked for */
@@ -71,14 +73,15 @@ int64_t la_record_take(struct la_region *region)
 		atomic_load_explicit(&region->header->connections_high, memory_order_acquire);
 	uint32_t open =
 		atomic_load_explicit(&region->header->connections_open, memory_order_relaxed);
-	uint32_t tried;
+	uint32_t room = region->header->sections[LA_REGION_S_CONNECTIONS].count, most, tried;
 
 	if (open * 2 >= high)
 		grow(region, high);
 	for (;;) {
 		high = atomic_load_explicit(
 			&region->header->connections_high, memory_order_acquire);
-		for (tried = 0; tried < high; tried++) {
+		most = open < room || high < SEARCHED ? high : SEARCHED;
+		for (tried = 0; tried < most; tried++) {
 			uint32_t at =
 				atomic_fetch_add_explicit(&hand, 1, memory_order_relaxed) % high;
 			struct la_connection_record *record = &region->connections[at];
