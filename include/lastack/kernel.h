@@ -32,6 +32,7 @@ struct la_tcp {
 	uint32_t state;   /* the kernel's number, 1..12; 7 also for TIME-WAIT */
 	uint32_t unacked; /* segments in flight, the FIN included */
 	uint32_t notsent_bytes;
+	uint32_t data_segments_received;
 	uint32_t last_data_sent_ms, last_data_received_ms, last_ack_received_ms;
 	struct la_progress progress;
 };

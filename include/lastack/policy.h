@@ -195,6 +195,8 @@ const struct la_rule *la_policy_find(
 /* True when the policy has any rule for a bounded state / any [close] rule with action = graceful. */
 bool la_policy_bounds_anything(const struct la_policy *policy);
 bool la_policy_closes_gracefully(const struct la_policy *policy);
+/* True when any rule may change how a connection is closed: [close], [reset], or a bound on what a close leaves to the kernel. */
+bool la_policy_rules_closes(const struct la_policy *policy);
 /* The shortest `after` of all rules; 0 when there is none. */
 uint64_t la_policy_shortest_ns(const struct la_policy *policy);
 
@@ -213,6 +215,9 @@ struct la_decision {
  */
 struct la_decision la_policy_decide(
 	const struct la_rule *rule, uint64_t idle_ns, uint32_t steps_done);
+
+/* The first `after` at which `rule` resets, 0 when it never does. */
+uint64_t la_rule_resets_after_ns(const struct la_rule *rule);
 
 /* The strongest action that `rule` lists, LA_ACTION_NONE without steps: what is done to the oldest beyond `max`. */
 enum la_action la_rule_strongest(const struct la_rule *rule);

@@ -23,7 +23,7 @@
 #include <lastack/table.h>
 
 #define LA_REGION_MAGIC   0x314b434154534c01ull /* "\1LSTACK1" */
-#define LA_REGION_VERSION 2u
+#define LA_REGION_VERSION 3u
 
 enum {
 	LA_REGION_PROCESSES = 63, /* bit 63 of a holder mask means "someone that is not known" */
@@ -101,7 +101,8 @@ enum la_counter {
 	LA_COUNT_CLOSED_FIN,      /* last close that sent a FIN */
 	LA_COUNT_CLOSED_GRACEFUL, /* last close taken over by a drain */
 	LA_COUNT_CLOSED_RESET, /* last close that made the kernel send an RST (unread data, SO_LINGER {1,0}) */
-	LA_COUNT_DRAIN_EOF, /* drains by how they ended */
+	LA_COUNT_DRAIN_EOF, /* drains by how they ended: enum la_ending */
+	LA_COUNT_DRAIN_ACKED,
 	LA_COUNT_DRAIN_RESET,
 	LA_COUNT_DRAIN_IDLE,
 	LA_COUNT_DRAIN_TOTAL,
@@ -121,6 +122,16 @@ enum la_counter {
 	LA_COUNT_DISAGREEMENTS, /* a hook's fact that the kernel contradicted */
 	LA_COUNT_DROPPED,       /* an event that found no room in a table */
 	LA_COUNT_SPARED_SHARED, /* a bound that was due and not carried out: another process may hold the connection */
+	LA_COUNT_SPARED_OUTPUT, /* a shutdown that was passed over: the send buffer is full, the FIN could not go out, a blocked writer would get SIGPIPE */
+	LA_COUNT_RESET_REFUSED, /* SO_LINGER {1,0} taken back at the last close */
+	LA_COUNT_EXIT_DRAINED, /* connections that were open at exit and were drained by the process */
+	LA_COUNT_EXIT_HANDED_OVER, /* connections that an exit left to a detached child */
+	LA_COUNT_SIGPIPE_HELD,     /* writes that failed by our own shutdown, without the signal */
+	LA_COUNT_POLICY_TAKEN,     /* changed policy files taken up */
+	LA_COUNT_POLICY_REFUSED,   /* changed policy files that were no policy: the old one stays */
+	LA_COUNT_WOULD_GRACEFUL,   /* decided, not carried out: closes, exits, refused resets */
+	LA_COUNT_WOULD_EXIT,
+	LA_COUNT_WOULD_REFUSE,
 	LA_COUNT_COUNT
 };
 
@@ -208,7 +219,8 @@ enum la_connection_flag {
 /* How a connection's drain or the last action on it ended; for people. */
 enum la_ending {
 	LA_ENDING_NONE,
-	LA_ENDING_EOF,   /* drained to the peer's FIN: nothing was lost */
+	LA_ENDING_EOF, /* drained to the peer's FIN: nothing was lost */
+	LA_ENDING_ACKED, /* output and FIN acknowledged; then the peer fell silent, without a FIN of its own */
 	LA_ENDING_RESET, /* the peer reset it */
 	LA_ENDING_IDLE,  /* bounds */
 	LA_ENDING_TOTAL,

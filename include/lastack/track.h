@@ -156,6 +156,8 @@ void la_track_duplicated(uint64_t slot, int to);
 void la_track_received(int fd);
 /* SO_LINGER was set. */
 void la_track_linger(int fd, bool on, int seconds);
+/* It was taken back by the policy: this connection's close sends a FIN. */
+void la_track_linger_refused(struct la_connection_record *record, uint32_t generation);
 /*
  * +1 before, -1 after a call that may make another holder of this connection: its release is not `last` meanwhile. A thread that
  * leaves the call by a jump or a cancellation leaves this one connection so for good, and no other. A fork's child begins with 0.

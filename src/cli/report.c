@@ -122,10 +122,11 @@ static void print_totals(const struct la_report *report)
 		N(LA_COUNT_OPENED_CLIENT));
 	printf("closes: %llu fin, %llu graceful, %llu reset\n", N(LA_COUNT_CLOSED_FIN),
 		N(LA_COUNT_CLOSED_GRACEFUL), N(LA_COUNT_CLOSED_RESET));
-	printf("drains: %llu delivered, %llu reset by the peer, %llu idle, %llu total, %llu drain "
-	       "limit, %llu evicted\n",
-		N(LA_COUNT_DRAIN_EOF), N(LA_COUNT_DRAIN_RESET), N(LA_COUNT_DRAIN_IDLE),
-		N(LA_COUNT_DRAIN_TOTAL), N(LA_COUNT_DRAIN_BYTES), N(LA_COUNT_DRAIN_EVICTED));
+	printf("drains: %llu delivered, %llu acknowledged, %llu reset by the peer, %llu idle, "
+	       "%llu total, %llu drain limit, %llu evicted\n",
+		N(LA_COUNT_DRAIN_EOF), N(LA_COUNT_DRAIN_ACKED), N(LA_COUNT_DRAIN_RESET),
+		N(LA_COUNT_DRAIN_IDLE), N(LA_COUNT_DRAIN_TOTAL), N(LA_COUNT_DRAIN_BYTES),
+		N(LA_COUNT_DRAIN_EVICTED));
 	printf("policy actions: %llu log, %llu keepalive, %llu shutdown, %llu reset, %llu failed\n",
 		N(LA_COUNT_ACTED_LOG), N(LA_COUNT_ACTED_KEEPALIVE), N(LA_COUNT_ACTED_SHUTDOWN),
 		N(LA_COUNT_ACTED_RESET), N(LA_COUNT_ACT_FAILED));
@@ -135,6 +136,25 @@ static void print_totals(const struct la_report *report)
 		       "keepalive, %llu shutdown, %llu reset\n",
 			N(LA_COUNT_WOULD_LOG), N(LA_COUNT_WOULD_KEEPALIVE),
 			N(LA_COUNT_WOULD_SHUTDOWN), N(LA_COUNT_WOULD_RESET));
+	if (N(LA_COUNT_WOULD_GRACEFUL) + N(LA_COUNT_WOULD_EXIT) + N(LA_COUNT_WOULD_REFUSE))
+		printf("endings held back by LASTACK_MODE=observe: %llu graceful closes, %llu at "
+		       "exit, %llu refused resets\n",
+			N(LA_COUNT_WOULD_GRACEFUL), N(LA_COUNT_WOULD_EXIT),
+			N(LA_COUNT_WOULD_REFUSE));
+	if (N(LA_COUNT_EXIT_DRAINED) + N(LA_COUNT_EXIT_HANDED_OVER))
+		printf("at exit: %llu drained, %llu handed over\n", N(LA_COUNT_EXIT_DRAINED),
+			N(LA_COUNT_EXIT_HANDED_OVER));
+	if (N(LA_COUNT_RESET_REFUSED))
+		printf("resets refused: %llu\n", N(LA_COUNT_RESET_REFUSED));
+	if (N(LA_COUNT_SIGPIPE_HELD))
+		printf("writes behind our own shutdown, told by EPIPE without SIGPIPE: %llu\n",
+			N(LA_COUNT_SIGPIPE_HELD));
+	if (N(LA_COUNT_SPARED_OUTPUT))
+		printf("shutdowns passed over because the peer takes no output: %llu\n",
+			N(LA_COUNT_SPARED_OUTPUT));
+	if (N(LA_COUNT_POLICY_TAKEN) + N(LA_COUNT_POLICY_REFUSED))
+		printf("policy changes: %llu taken up, %llu refused\n", N(LA_COUNT_POLICY_TAKEN),
+			N(LA_COUNT_POLICY_REFUSED));
 	if (N(LA_COUNT_SPARED_SHARED))
 		printf("spared by a bound because another process may hold them: %llu\n",
 			N(LA_COUNT_SPARED_SHARED));

@@ -116,9 +116,15 @@ static int act_on_dup(int fd, enum la_action action)
 	}
 }
 
-int la_act(int fd, uint64_t cookie, enum la_action action)
+static bool is_connection(int fd, uint64_t cookie)
 {
 	uint64_t found = 0;
+
+	return cookie && la_kernel_cookie(fd, &found) == 0 && found == cookie;
+}
+
+int la_act(int fd, uint64_t cookie, enum la_action action)
+{
 	int dup, result;
 
 	if (action == LA_ACTION_NONE || action == LA_ACTION_LOG)
@@ -128,7 +134,7 @@ int la_act(int fd, uint64_t cookie, enum la_action action)
 	dup = la_act_dup(fd);
 	if (dup < 0)
 		return dup == -EBADF ? -ESTALE : dup;
-	if (!cookie || la_kernel_cookie(dup, &found) < 0 || found != cookie)
+	if (!is_connection(dup, cookie))
 		result = -ESTALE;
 	else
 		result = act_on_dup(dup, action);
@@ -154,6 +160,38 @@ bool la_act_leave_epolls(int fd)
 			la_sys(SYS_epoll_ctl, set - 1, EPOLL_CTL_DEL, fd, &nothing);
 	}
 	return true;
+}
+
+int la_act_refuse_reset(int fd, uint64_t cookie)
+{
+	const struct linger off = {0, 0};
+
+	if (!is_connection(fd, cookie))
+		return -ESTALE;
+	return (int)la_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
+static bool is_unset(int fd, int name)
+{
+	int value = 0;
+	unsigned int length = sizeof(value);
+
+	return la_sys(SYS_getsockopt, fd, IPPROTO_TCP, name, &value, &length) == 0 && value == 0;
+}
+
+/* TCP_LINGER2 can only be shorter than the kernel's own tcp_fin_timeout, which is 60 s unless somebody has changed it. */
+enum { FIN_WAIT_2_DEFAULT_S = 60, LONGEST_MS = 0x7fffffff };
+
+void la_act_bound_orphan(int fd, uint64_t delivery_ns, uint64_t fin_wait_2_ns)
+{
+	uint64_t ms = delivery_ns / LA_MS_NS,
+		 s = (fin_wait_2_ns + 999 * LA_MS_NS) / (1000 * LA_MS_NS);
+
+	if (ms && is_unset(fd, TCP_USER_TIMEOUT))
+		set_option(
+			fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms < LONGEST_MS ? (int)ms : LONGEST_MS);
+	if (s && s < FIN_WAIT_2_DEFAULT_S)
+		set_option(fd, IPPROTO_TCP, TCP_LINGER2, (int)s);
 }
 
 int la_act_send_fin(int own_fd)

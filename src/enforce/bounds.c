@@ -55,13 +55,13 @@ static bool prepare(const struct la_region *region)
 
 	if (watches)
 		return true;
-	period_ns = la_policy_shortest_ns(la_enforce_config.policy) / LOOKS_PER_LIMIT;
+	period_ns = la_policy_shortest_ns(la_in_force()) / LOOKS_PER_LIMIT;
 	if (period_ns < SHORTEST_PERIOD_NS)
 		period_ns = SHORTEST_PERIOD_NS;
 	if (period_ns > LONGEST_PERIOD_NS)
 		period_ns = LONGEST_PERIOD_NS;
-	for (i = 0; i < la_enforce_config.policy->rules_count; i++) {
-		const struct la_rule *rule = &la_enforce_config.policy->rules[i];
+	for (i = 0; i < la_in_force()->rules_count; i++) {
+		const struct la_rule *rule = &la_in_force()->rules[i];
 
 		sections_used |= 1u << rule->section;
 		if (rule->section <= LA_SECTION_LAST_ACK && rule->max && period_ns > MAX_PERIOD_NS)
@@ -142,7 +142,7 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		[LA_ACTION_SHUTDOWN] = LA_COUNT_WOULD_SHUTDOWN,
 		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
 	struct la_connection_record *record = suspect->record;
-	bool observe = la_enforce_config.policy->observe;
+	bool observe = la_in_force()->observe;
 	/* By the slot: the record may be another connection's since it was looked at. */
 	int result = observe ? 0 : la_act(suspect->fd, la_track_cookie(suspect->slot), action);
 	uint64_t us = la_now_us();
@@ -268,7 +268,7 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
 							    : LA_EOF_NONE);
-	rule = la_policy_find(la_enforce_config.policy, section, &view);
+	rule = la_policy_find(la_in_force(), section, &view);
 	if (!rule || suspects_count == SUSPECTS)
 		return;
 	suspect = &suspects[suspects_count++];
@@ -311,7 +311,7 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 	uint32_t i, tracked = 0;
 	int fd = -1;
 
-	if (!region || !la_policy_bounds_anything(la_enforce_config.policy) || !prepare(region))
+	if (!region || !la_in_force_bounds() || !prepare(region))
 		return LA_NEVER;
 	if (now_ns < next_ns)
 		return next_ns - now_ns;
@@ -327,10 +327,10 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 		tracked++;
 		look(fd, slot, now_ns);
 	}
-	for (i = 0; i < la_enforce_config.policy->rules_count; i++)
-		if (la_enforce_config.policy->rules[i].max &&
-			la_enforce_config.policy->rules[i].section <= LA_SECTION_LAST_ACK)
-			enforce_max(&la_enforce_config.policy->rules[i]);
+	for (i = 0; i < la_in_force()->rules_count; i++)
+		if (la_in_force()->rules[i].max &&
+			la_in_force()->rules[i].section <= LA_SECTION_LAST_ACK)
+			enforce_max(&la_in_force()->rules[i]);
 	next_ns = now_ns + period_ns;
 	if (!tracked)
 		return LA_NEVER;

@@ -177,6 +177,7 @@ static const struct {
 } endings[LA_ENDING_COUNT] = {
 	[LA_ENDING_NONE] = {"lost", LA_COUNT_ACT_FAILED},
 	[LA_ENDING_EOF] = {"delivered", LA_COUNT_DRAIN_EOF},
+	[LA_ENDING_ACKED] = {"acknowledged", LA_COUNT_DRAIN_ACKED},
 	[LA_ENDING_RESET] = {"reset-by-peer", LA_COUNT_DRAIN_RESET},
 	[LA_ENDING_IDLE] = {"idle", LA_COUNT_DRAIN_IDLE},
 	[LA_ENDING_TOTAL] = {"total", LA_COUNT_DRAIN_TOTAL},
@@ -195,6 +196,8 @@ static void finish(struct place *place, enum la_ending ending)
 		.fd = -1,
 		.bytes = place->drained_bytes};
 
+	if (ending != LA_ENDING_NONE)
+		line.unacked = la_kernel_unacked(order->fd);
 	la_log(&line);
 	la_helper_count(endings[ending].counter);
 	la_track_drained(order->index, order->generation, ending, place->drained_bytes);
@@ -251,6 +254,12 @@ static bool is_peer_open(int fd)
 	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2;
 }
 
+/* All output and our FIN are acknowledged: the peer's kernel has them. */
+static bool is_delivered(const struct la_drain_order *order)
+{
+	return !order->fin_due && la_kernel_unacked(order->fd) == 0;
+}
+
 /* One visit. True when the drain is over. */
 static bool drain(struct place *place, uint64_t now_ns)
 {
@@ -290,7 +299,7 @@ static bool drain(struct place *place, uint64_t now_ns)
 	else if (now_ns > place->started_ns + order->total_ns)
 		finish(place, LA_ENDING_TOTAL);
 	else if (now_ns > place->progress_ns + order->idle_ns && !output_moves(place, now_ns))
-		finish(place, LA_ENDING_IDLE);
+		finish(place, is_delivered(order) ? LA_ENDING_ACKED : LA_ENDING_IDLE);
 	else
 		return false;
 	return true;

@@ -10,6 +10,15 @@
 
 extern struct la_enforce_settings la_enforce_config;
 
+/* ---- in_force.c */
+
+/* The policy in force; never NULL, never freed. */
+const struct la_policy *la_in_force(void);
+void la_in_force_set(const struct la_policy *policy);
+/* Has it a say in how connections are closed? In how long they may stand half-closed? Cheap. */
+bool la_in_force_closes(void);
+bool la_in_force_bounds(void);
+
 #define LA_MS_NS 1000000ull
 #define LA_NEVER ~0ull
 
@@ -34,6 +43,13 @@ int la_act(int fd, uint64_t cookie, enum la_action action);
 bool la_act_leave_epolls(int fd);
 /* Our FIN, on a dup of ours. */
 int la_act_send_fin(int own_fd);
+/* SO_LINGER off, on the application's number of the connection named `cookie`: its close sends a FIN. 0, -ESTALE or -errno. */
+int la_act_refuse_reset(int fd, uint64_t cookie);
+/*
+ * How long the kernel may try to deliver what a close leaves to it, and how long it waits for the peer's FIN then; 0: as it would. What
+ * the application has set itself stays.
+ */
+void la_act_bound_orphan(int fd, uint64_t delivery_ns, uint64_t fin_wait_2_ns);
 
 /* ---- drains.c */
 
@@ -86,6 +102,11 @@ void la_helper_count(enum la_counter counter);
 
 /* ---- linger.c */
 
+/* A graceful close of `fd` as `rule` bounds it: as la_enforce_begin(). */
+int la_linger_begin(int fd, const struct la_release *release, const struct la_rule *rule);
+
+/* ---- close.c */
+
 /* What rules look at, from a record. */
 struct la_view la_view_of(const struct la_connection_record *record, enum la_eof eof);
 
@@ -97,6 +118,7 @@ struct la_log_line {
 	int fd;
 	uint64_t idle_ns;
 	uint64_t bytes;
+	int unacked; /* bytes of our output that the peer's kernel has not acknowledged */
 };
 /* At start, before there are threads. 0 or -errno. */
 int la_log_open(const char *where);

@@ -226,6 +226,8 @@ void la_log(const struct la_log_line *line)
 	} else {
 		key(&text, "drained_bytes");
 		put_number(&text, line->bytes, 1);
+		key(&text, "unacked_bytes");
+		put_number(&text, line->unacked > 0 ? (uint64_t)line->unacked : 0, 1);
 	}
 	write_out(&text);
 }

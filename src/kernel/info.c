@@ -86,6 +86,7 @@ int la_kernel_tcp(int fd, struct la_tcp *tcp)
 	tcp->state = info.tcpi_state;
 	tcp->unacked = info.tcpi_unacked;
 	tcp->notsent_bytes = info.tcpi_notsent_bytes;
+	tcp->data_segments_received = info.tcpi_data_segs_in;
 	tcp->last_data_sent_ms = info.tcpi_last_data_sent;
 	tcp->last_data_received_ms = info.tcpi_last_data_recv;
 	tcp->last_ack_received_ms = info.tcpi_last_ack_recv;

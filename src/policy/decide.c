@@ -30,6 +30,15 @@ struct la_decision la_policy_decide(
 	return decision;
 }
 
+uint64_t la_rule_resets_after_ns(const struct la_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->steps_count; i++) {
+		if (rule->steps[i].action == LA_ACTION_RESET)
+			return rule->steps[i].after_ns;
+	}
+	return 0;
+}
+
 enum la_action la_rule_strongest(const struct la_rule *rule)
 {
 	uint32_t strongest = LA_ACTION_NONE;

@@ -32,6 +32,21 @@ bool la_policy_closes_gracefully(const struct la_policy *policy)
 	return false;
 }
 
+bool la_policy_rules_closes(const struct la_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->rules_count; i++) {
+		const struct la_rule *rule = &policy->rules[i];
+
+		if (rule->section == LA_SECTION_CLOSE ? rule->action == LA_CLOSE_GRACEFUL
+			: rule->section == LA_SECTION_RESET
+				? rule->action == LA_RESET_REFUSE
+				: la_rule_resets_after_ns(rule) &&
+					  rule->section != LA_SECTION_CLOSE_WAIT)
+			return true;
+	}
+	return false;
+}
+
 uint64_t la_policy_shortest_ns(const struct la_policy *policy)
 {
 	uint64_t shortest_ns = 0;

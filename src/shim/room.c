@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makers of descriptors that are none of ours to follow. A drain holds a number of the application's: where there is none left, it gives
- * way, and the call is made once more.
+ * Makers of descriptors that are none of ours to follow. A drain holds a number of the application's: where there is none left, or no
+ * memory in the kernel, it gives way, and the call is made once more.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,8 @@ int __pipe(int ends[2]);
 LA_COLD bool la_make_room(void)
 {
 	int saved = errno;
-	bool made = saved == EMFILE && la_enforce_closes() && la_here() && la_enforce_make_room();
+	bool lacking = saved == EMFILE || saved == ENFILE || saved == ENOBUFS || saved == ENOMEM;
+	bool made = lacking && la_enforce_closes() && la_here() && la_enforce_make_room();
 
 	errno = saved;
 	return made;

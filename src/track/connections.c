@@ -281,19 +281,29 @@ void la_track_received(int fd)
 		la_track_share(fd);
 }
 
+static void change_linger(struct la_connection_record *record, uint16_t tag, uint32_t set)
+{
+	uint32_t both = LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED;
+	uint64_t word = atomic_load(&record->word);
+
+	while ((uint16_t)LA_WORD_GEN(word) == tag &&
+		!atomic_compare_exchange_weak(&record->word, &word, (word & ~(uint64_t)both) | set))
+		;
+}
+
 void la_track_linger(int fd, bool on, int seconds)
 {
-	uint64_t slot = la_slot_load(fd), word;
+	uint64_t slot = la_slot_load(fd);
 	struct la_connection_record *record = la_track_record(slot, NULL);
 	uint32_t set = !on ? 0 : seconds == 0 ? LA_SLOT_LINGER_RESET : LA_SLOT_LINGER_TIMED;
 
 	la_slot_change_flags(fd, slot, set, (LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED) & ~set);
 	if (!record)
 		return;
-	word = atomic_load(&record->word);
-	while (!atomic_compare_exchange_weak(&record->word, &word,
-		(word & ~(uint64_t)(LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED)) |
-			linger_flags(set)))
-		if ((uint16_t)LA_WORD_GEN(word) != LA_SLOT_TAG(slot))
-			return;
+	change_linger(record, LA_SLOT_TAG(slot), linger_flags(set));
+}
+
+void la_track_linger_refused(struct la_connection_record *record, uint32_t generation)
+{
+	change_linger(record, (uint16_t)generation, 0);
 }

@@ -195,12 +195,12 @@ while True:
 		idle = 3s
 	END
 	stay_connected # whatever is opened once is open now
-	wait_until 8 logged 1 drain idle
+	wait_until 8 logged 1 drain acknowledged
 	before=$(descriptors "${pid_of[server]}")
 	stay_connected
 	wait_until 5 drains_are 1
 	wait_until 8 drains_are 0
-	logged 2 drain idle
+	logged 2 drain acknowledged
 }
 
 @test "close: no more drains at once than max" {

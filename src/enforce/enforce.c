@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Enforcement as the hooks see it: begun, stopped, held up, and taken up again in the child of a fork.
+ */
+#include "internal.h"
+
+struct la_enforce_settings la_enforce_config;
+
+static _Atomic bool stopped;
+
+bool la_enforce_closes(void)
+{
+	return la_in_force_closes() && !stopped;
+}
+
+static void fork_child(void)
+{
+	la_drains_abandon();
+	la_act_abandon();
+	la_helper_forked();
+}
+
+int la_enforce_start(const struct la_enforce_settings *settings)
+{
+	la_enforce_config = *settings;
+	la_in_force_set(settings->policy);
+	la_track_on_fork_child(fork_child);
+	return la_log_open(settings->log);
+}
+
+void la_enforce_connection(void)
+{
+	if (!stopped && la_in_force_bounds()) {
+		la_helper_ensure();
+		la_bounds_connection();
+	}
+}
+
+void la_enforce_pause(void)
+{
+	la_helper_pause();
+}
+
+void la_enforce_resume(bool may_start)
+{
+	la_helper_resume(may_start);
+}
+
+void la_enforce_stop(void)
+{
+	stopped = true;
+	la_helper_stop();
+}
