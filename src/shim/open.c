@@ -24,7 +24,7 @@ LA_EXPORT int socket(int domain, int type, int protocol)
 {
 	int fd = la_real.socket(domain, type, protocol);
 
-	while (fd < 0 && la_make_room())
+	while (fd < 0 && la_make_room_for_socket())
 		fd = la_real.socket(domain, type, protocol);
 	if (fd >= 0)
 		la_opened_socket(fd, domain, type, protocol);
@@ -47,7 +47,7 @@ LA_EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int accepted = la_real.accept(fd, address, length);
 
-	while (accepted < 0 && la_make_room())
+	while (accepted < 0 && la_make_room_for_socket())
 		accepted = la_real.accept(fd, address, length);
 	if (accepted >= 0)
 		la_opened_accept(fd, accepted);
@@ -58,7 +58,7 @@ LA_EXPORT int accept4(int fd, struct sockaddr *address, socklen_t *length, int f
 {
 	int accepted = la_real.accept4(fd, address, length, flags);
 
-	while (accepted < 0 && la_make_room())
+	while (accepted < 0 && la_make_room_for_socket())
 		accepted = la_real.accept4(fd, address, length, flags);
 	if (accepted >= 0)
 		la_opened_accept(fd, accepted);

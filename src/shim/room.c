@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makers of descriptors that are none of ours to follow. A drain holds a number of the application's: where there is none left, or no
- * memory in the kernel, it gives way, and the call is made once more.
+ * Makers of descriptors that are none of ours to follow. A drain holds a number of the application's: where there is none left, it gives
+ * way, and the call is made once more. So it does where a new socket finds no memory in the kernel: a drain holds some of that, too.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,14 +17,24 @@ int __open(const char *path, int flags, ...);
 int __open64(const char *path, int flags, ...);
 int __pipe(int ends[2]);
 
-LA_COLD bool la_make_room(void)
+/* errno: out of numbers, or, where the caller says so, of memory. One drain ends, the oldest. */
+static bool gives_way(bool lacking)
 {
 	int saved = errno;
-	bool lacking = saved == EMFILE || saved == ENFILE || saved == ENOBUFS || saved == ENOMEM;
 	bool made = lacking && la_enforce_closes() && la_here() && la_enforce_make_room();
 
 	errno = saved;
 	return made;
+}
+
+LA_COLD bool la_make_room(void)
+{
+	return gives_way(errno == EMFILE || errno == ENFILE);
+}
+
+LA_COLD bool la_make_room_for_socket(void)
+{
+	return gives_way(errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
 }
 
 static bool is_out_of_numbers(void)

@@ -102,8 +102,10 @@ void la_duplicated(uint64_t slot, int to);
 int la_close_range_by(unsigned int first, unsigned int last, int flags,
 	int (*real)(unsigned int first, unsigned int last, int flags));
 
-/* Out of descriptors (errno), and a drain of ours has one: the application comes first. True when the call is worth another try. */
+/* Out of descriptors (errno EMFILE, ENFILE), and a drain of ours has one: the application comes first. True when the call is worth another try. */
 bool la_make_room(void);
+/* The same for a new socket, and when the kernel is out of memory for one. */
+bool la_make_room_for_socket(void);
 /* The same for what a user may have but a few of, and EMFILE says that, too: no room that we make would help. */
 bool la_make_room_for_one_of_few(void);
 

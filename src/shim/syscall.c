@@ -100,6 +100,15 @@ LA_EXPORT long syscall(long number, ...)
 		if (b != CLONE_NEWPID)
 			alone = la_alone_begin();
 		break;
+	/* Of this thread alone, as far as the kernel goes; the helper that follows has them too. */
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setgroups:
+	case SYS_capset: alone = la_alone_begin(); break;
 #ifdef SYS_fork
 	case SYS_fork:
 	case SYS_vfork:
@@ -186,7 +195,6 @@ LA_EXPORT long syscall(long number, ...)
 		if (copies && result >= 0 && (slot || la_slot_load((int)result)))
 			la_duplicated(slot, (int)result);
 		break;
-	case SYS_setns: la_alone_end(alone); break;
 	case SYS_readv:
 		if (result <= 0 && LA_SLOT_TRACKED(slot))
 			la_read_ended((int)a, slot, result,
@@ -203,6 +211,7 @@ LA_EXPORT long syscall(long number, ...)
 		break;
 	default: break;
 	}
+	la_alone_end(alone);
 	if (copies)
 		la_copied(slot);
 	la_end_giving((const struct msghdr *)b, sizeof(struct mmsghdr), given);

@@ -22,6 +22,15 @@ teardown() {
 	[ "$(grep -c 'action=drain .*result=evicted' "$WORK/lastack.log")" -ge 6 ]
 }
 
+@test "out of memory for sockets: drains give way, the oldest first, and the server accepts" {
+	use graceful-close
+	# Of 64 numbers the drains have those from 56 on.
+	run -0 timeout 30 env SCARCE_ABOVE=56 LD_PRELOAD="$BUILD/tests/hard/plugins/scarce.so" \
+		"${preloaded[@]}" "$PYTHON" "$APPS/runs_out.py"
+	[[ $output != "0 "* ]] || fail "$output"
+	[ "$(grep -c 'action=drain .*result=evicted' "$WORK/lastack.log")" -ge 6 ]
+}
+
 @test "out of space: on a file system of any small size the server goes on, tracked or not" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a small file system"
 	local size

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sys/syscall.h>
 
 #include "transcript.h"
 
@@ -73,6 +74,14 @@ static int drop_all(void)
 	return capset(&header, none);
 }
 
+static long raw_drop_all(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	return syscall(SYS_capset, &header, none);
+}
+
 static int wrong_version(void)
 {
 	struct __user_cap_header_struct header = {.version = 77};
@@ -120,6 +129,15 @@ int main(void)
 	IN_A_CHILD(setgroups(2, groups));
 	IN_A_CHILD(initgroups("nobody", NOBODY));
 	IN_A_CHILD(drop_all());
+	/* Past the C library: of a process with one thread the same. */
+	IN_A_CHILD(syscall(SYS_setuid, NOBODY));
+	IN_A_CHILD(syscall(SYS_setreuid, NOBODY, NOBODY));
+	IN_A_CHILD(syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY));
+	IN_A_CHILD(syscall(SYS_setgid, NOBODY));
+	IN_A_CHILD(syscall(SYS_setregid, NOBODY, NOBODY));
+	IN_A_CHILD(syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY));
+	IN_A_CHILD(syscall(SYS_setgroups, 2, groups));
+	IN_A_CHILD(raw_drop_all());
 	/* Refused. */
 	IN_A_CHILD(wrong_version());
 	IN_A_CHILD(setuid((uid_t)-1));
