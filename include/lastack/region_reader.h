@@ -35,8 +35,10 @@ struct la_read_connection {
 	uint64_t holders, cookie;
 	uint64_t opened_us;
 	uint64_t seen_us[LA_SEEN_COUNT]; /* 0: not seen */
-	uint32_t facts;                  /* enum la_fact, as seen_us gives them */
-	uint32_t open_stack;             /* id + 1, 0: none; always within stacks_count */
+	uint32_t seen_tid
+		[LA_SEEN_COUNT]; /* by which thread; 0: by the helper, or by one that has ended */
+	uint32_t facts;          /* enum la_fact, as seen_us gives them */
+	uint32_t open_stack;     /* id + 1, 0: none; always within stacks_count */
 	uint32_t eof_stack, shutdown_stack, close_stack;
 	uint32_t pid, tid;
 	int32_t fd;

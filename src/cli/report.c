@@ -11,6 +11,7 @@
 #include "format.h"
 #include "groups.h"
 #include "report.h"
+#include "stack.h"
 #include "symbols.h"
 
 enum { PEERS_SHOWN = 3 };
@@ -24,37 +25,6 @@ struct la_symbols *la_report_symbols(struct la_report *report, const struct la_r
 	if (!report->symbols[at])
 		report->symbols[at] = la_symbols_new(region);
 	return report->symbols[at];
-}
-
-static void print_stack(
-	struct la_report *report, const struct la_group *group, uint32_t id, const char *title)
-{
-	const struct la_read_stack *stack;
-	struct la_symbols *symbols;
-	uint32_t i;
-
-	if (!id || id > group->region->stacks_count)
-		return;
-	stack = &group->region->stacks[id - 1];
-	symbols = la_report_symbols(report, group->region);
-	if (!symbols || !stack->depth)
-		return;
-	printf("  %s\n", title);
-	for (i = 0; i < stack->depth; i++) {
-		struct la_symbol symbol;
-
-		la_symbols_find(symbols, &stack->frames[i], &symbol);
-		printf("    #%-2u ", i);
-		la_print_safe(stdout, symbol.function ? symbol.function : "??");
-		if (symbol.file) {
-			printf(" at ");
-			la_print_safe(stdout, symbol.file);
-			printf(":%d", symbol.line);
-		}
-		printf(" (");
-		la_print_safe(stdout, symbol.module);
-		printf("+0x%llx)\n", (unsigned long long)symbol.offset);
-	}
 }
 
 static void print_peers(const struct la_groups *groups, const struct la_group *group)
@@ -95,8 +65,10 @@ static void print_group(struct la_report *report, const struct la_group *group)
 		la_format_age(median, group->median_us, group->age_at_least),
 		la_format_bytes(unread, group->unread_bytes));
 	print_peers(&report->groups, group);
-	print_stack(report, group, group->open_stack, "opened by");
-	print_stack(report, group, group->eof_stack, "told of EOF by");
+	la_stack_print(la_report_symbols(report, group->region), group->region, group->open_stack,
+		"  opened by");
+	la_stack_print(la_report_symbols(report, group->region), group->region, group->eof_stack,
+		"  told of EOF by");
 	putchar('\n');
 }
 

@@ -9,49 +9,7 @@
 #include "cli.h"
 #include "format.h"
 #include "report.h"
-
-/* Strings of a region may hold anything; jansson takes valid UTF-8 only. */
-static json_t *safe_string(const char *untrusted)
-{
-	char *safe = untrusted ? la_safe(untrusted) : NULL;
-	json_t *string = safe ? json_string(safe) : json_null();
-
-	free(safe);
-	return string;
-}
-
-static json_t *json_stack(struct la_report *report, const struct la_group *group, uint32_t id)
-{
-	json_t *frames = json_array();
-	const struct la_read_stack *stack;
-	struct la_symbols *symbols = la_report_symbols(report, group->region);
-	uint32_t i;
-
-	if (!symbols || !id || id > group->region->stacks_count)
-		return frames;
-	stack = &group->region->stacks[id - 1];
-	for (i = 0; i < stack->depth; i++) {
-		char offset[24], build_id[41] = "";
-		struct la_symbol symbol;
-		uint32_t b;
-
-		la_symbols_find(symbols, &stack->frames[i], &symbol);
-		snprintf(offset, sizeof(offset), "0x%llx", (unsigned long long)symbol.offset);
-		if (stack->frames[i].module) {
-			const struct la_read_module *module =
-				&group->region->modules[stack->frames[i].module - 1];
-
-			for (b = 0; b < module->build_id_bytes && b < 20; b++)
-				snprintf(build_id + b * 2, 3, "%02x", module->build_id[b]);
-		}
-		json_array_append_new(frames,
-			json_pack("{s:o, s:o, s:o, s:i, s:s, s:s}", "function",
-				safe_string(symbol.function), "file", safe_string(symbol.file),
-				"module", safe_string(symbol.module), "line", symbol.line, "offset",
-				offset, "build_id", build_id));
-	}
-	return frames;
-}
+#include "stack.h"
 
 static json_t *json_group(struct la_report *report, const struct la_group *group)
 {
@@ -77,8 +35,11 @@ static json_t *json_group(struct la_report *report, const struct la_group *group
 		"oldest", (double)group->oldest_us / 1e6, "median", (double)group->median_us / 1e6,
 		"ages_are_lower_bounds", group->age_at_least, "unread",
 		(json_int_t)group->unread_bytes, "pids", pids, "peers", peers, "opened_by",
-		json_stack(report, group, group->open_stack), "told_of_eof_by",
-		json_stack(report, group, group->eof_stack));
+		la_stack_json(
+			la_report_symbols(report, group->region), group->region, group->open_stack),
+		"told_of_eof_by",
+		la_stack_json(
+			la_report_symbols(report, group->region), group->region, group->eof_stack));
 }
 
 static const struct {

@@ -10,6 +10,7 @@
 /* A row of a thread table, as found: key, instants, stacks. */
 struct la_reader_row {
 	uint64_t key;
+	uint32_t tid; /* of the table's owner; 0: it has ended */
 	uint64_t seen[LA_SEEN_COUNT];
 	uint32_t stack[3]; /* words */
 };

@@ -23,6 +23,11 @@ static int compare_rows(const void *left, const void *right)
 	return a->key < b->key ? -1 : a->key > b->key;
 }
 
+static uint32_t within_a_pid(uint32_t number)
+{
+	return number <= 0x7fffffff ? number : 0;
+}
+
 static int add_rows(struct la_reader *reader, const struct la_thread_table *table, size_t *room)
 {
 	uint32_t r;
@@ -44,6 +49,7 @@ static int add_rows(struct la_reader *reader, const struct la_thread_table *tabl
 		}
 		row = &reader->rows[reader->rows_count++];
 		row->key = from->key & ~LA_ROW_LEAVING;
+		row->tid = within_a_pid((uint32_t)table->owner);
 		memcpy(row->seen, (const void *)from->seen, sizeof(row->seen));
 		memcpy(row->stack, (const void *)from->stack, sizeof(row->stack));
 	}
@@ -71,16 +77,20 @@ int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy)
 	return result;
 }
 
-static void join(
-	const uint64_t instants[LA_SEEN_COUNT], uint16_t tag, uint64_t seen_us[LA_SEEN_COUNT])
+/* `tid` wrote these instants. */
+static void join(const uint64_t instants[LA_SEEN_COUNT], uint16_t tag, uint32_t tid,
+	struct la_read_connection *connection)
 {
+	uint64_t *seen_us = connection->seen_us;
 	int s;
 
 	for (s = 0; s < LA_SEEN_COUNT; s++) {
 		uint64_t us = LA_INSTANT_US(instants[s]);
 
-		if (us && LA_INSTANT_TAG(instants[s]) == tag && (!seen_us[s] || us < seen_us[s]))
-			seen_us[s] = us;
+		if (!us || LA_INSTANT_TAG(instants[s]) != tag || (seen_us[s] && us >= seen_us[s]))
+			continue;
+		seen_us[s] = us;
+		connection->seen_tid[s] = tid;
 	}
 }
 
@@ -112,7 +122,7 @@ static void join_rows(const struct la_reader *reader, struct la_read_connection 
 			high = middle;
 	}
 	for (; low < reader->rows_count && reader->rows[low].key == key; low++) {
-		join(reader->rows[low].seen, la_row_tag(key), connection->seen_us);
+		join(reader->rows[low].seen, la_row_tag(key), reader->rows[low].tid, connection);
 		join_stacks(reader->rows[low].stack, la_row_tag(key), reader->stacks, connection);
 	}
 }
@@ -168,15 +178,15 @@ static bool take(const struct la_reader *reader, const struct la_connection_reco
 	if (LA_INSTANT_TAG(opened) == (uint16_t)connection->generation)
 		connection->opened_us = LA_INSTANT_US(opened);
 	join_rows(reader, connection);
-	join((const uint64_t *)record->own, (uint16_t)connection->generation, connection->seen_us);
-	join((const uint64_t *)record->folded, (uint16_t)connection->generation,
-		connection->seen_us);
+	connection->pid = within_a_pid(record->pid);
+	connection->tid = within_a_pid(record->tid);
+	join((const uint64_t *)record->own, (uint16_t)connection->generation, connection->tid,
+		connection);
+	join((const uint64_t *)record->folded, (uint16_t)connection->generation, 0, connection);
 	join_stacks((const uint32_t *)record->stack, (uint16_t)connection->generation,
 		reader->stacks, connection);
 	connection->facts = facts_of(connection->seen_us);
 	connection->open_stack = within(record->open_stack, reader->stacks);
-	connection->pid = record->pid <= 0x7fffffff ? record->pid : 0;
-	connection->tid = record->tid <= 0x7fffffff ? record->tid : 0;
 	connection->fd = record->fd >= 0 ? record->fd : -1;
 	memcpy(connection->local, record->local, 16);
 	memcpy(connection->remote, record->remote, 16);
