@@ -31,6 +31,7 @@ struct la_command {
 int la_cmd_run(int argc, char **argv);
 int la_cmd_list(int argc, char **argv);
 int la_cmd_report(int argc, char **argv);
+int la_cmd_explain(int argc, char **argv);
 int la_cmd_table(int argc, char **argv);
 int la_cmd_policy(int argc, char **argv);
 

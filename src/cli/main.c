@@ -35,6 +35,13 @@ static const struct la_command commands[] = {
 	{"table", la_cmd_table, "[PID] [-J]",
 		"the termination table with the number of connections in every cell\n"
 		"  -J   JSON (lastack.table/1)"},
+	{"explain", la_cmd_explain, "PID:FD [-J]",
+		"one connection: time line, position, whose move it is, what the policy will do "
+		"and "
+		"when\n"
+		"  PID:FD   as list prints them\n"
+		"  -J       JSON (lastack.explain/1)\n"
+		"Exit status 1 when the connection has a verdict."},
 	{"policy", la_cmd_policy, "check FILE...",
 		"check policy files: FILE:LINE and what to write instead"},
 };
@@ -150,7 +157,8 @@ int main(int argc, char **argv)
 	command = find(argv[1]);
 	if (!command) {
 		near = nearest(argv[1]);
-		la_say("\"%s\" is no command: write run, list, report, table or policy; %s%s%s",
+		la_say("\"%s\" is no command: write run, list, report, table, explain or policy; "
+		       "%s%s%s",
 			argv[1], near ? "did you mean " : "lastack --help explains them",
 			near ? near : "", near ? "?" : "");
 		return LA_EXIT_USAGE;

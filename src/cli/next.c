@@ -19,24 +19,28 @@ static const char *exe_of(const struct la_region_copy *region, uint32_t pid)
 	return region->processes_count ? region->processes[0].exe : NULL;
 }
 
-static struct la_next by_policy(const struct la_item *item)
+const struct la_rule *la_next_rule(const struct la_item *item, enum la_section section)
 {
 	const struct la_region_copy *region = item->region;
-	enum la_section section = la_section_of_state(item->state);
 	struct la_view view = {.role = item->role,
 		.eof = item->eof,
 		.local_port = item->local_port,
 		.remote_port = item->remote_port,
 		.exe = exe_of(region, item->pid)};
-	struct la_next next = {.action = LA_ACTION_NONE};
-	const struct la_rule *rule;
-	struct la_decision decision;
 
 	if (!region->has_policy || section == LA_SECTION_COUNT || !item->connection)
-		return next;
+		return NULL;
 	memcpy(view.local, item->local, 16);
 	memcpy(view.remote, item->remote, 16);
-	rule = la_policy_find(&region->policy, section, &view);
+	return la_policy_find(&region->policy, section, &view);
+}
+
+static struct la_next by_policy(const struct la_item *item)
+{
+	const struct la_rule *rule = la_next_rule(item, la_section_of_state(item->state));
+	struct la_next next = {.action = LA_ACTION_NONE};
+	struct la_decision decision;
+
 	if (!rule)
 		return next;
 	decision = la_policy_decide(rule, item->idle_us * 1000, item->connection->steps_done);
@@ -47,7 +51,7 @@ static struct la_next by_policy(const struct la_item *item)
 		next.action = (enum la_action)decision.next;
 		next.in_us = decision.next_in_ns / 1000;
 	}
-	next.observe = region->policy.observe;
+	next.observe = item->region->policy.observe;
 	return next;
 }
 

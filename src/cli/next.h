@@ -13,6 +13,8 @@ struct la_next {
 	bool observe;  /* it will be counted and shown, not done */
 	bool draining; /* lastack drains it */
 };
+/* The rule of `section` that governs it, NULL: none, or no policy is known. */
+const struct la_rule *la_next_rule(const struct la_item *item, enum la_section section);
 struct la_next la_next_of(const struct la_item *item, uint64_t now_us);
 /* "shutdown in 23s", "drain", or whose move it is. */
 char *la_next_text(char text[64], const struct la_next *next, const struct la_item *item);

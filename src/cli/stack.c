@@ -21,7 +21,8 @@ void la_stack_print(struct la_symbols *symbols, const struct la_region_copy *reg
 
 	if (!symbols || !stack || !stack->depth)
 		return;
-	printf("%s\n", title);
+	if (title[strspn(title, " ")])
+		printf("%s\n", title);
 	for (i = 0; i < stack->depth; i++) {
 		struct la_symbol symbol;
 

@@ -10,8 +10,8 @@
 #include "symbols.h"
 
 /*
- * Stack `id` (id + 1 in the region, 0: none) under `title`, whose leading blanks are those of the frames too; nothing at all when there is
- * none. `symbols` may be NULL.
+ * Stack `id` (id + 1 in the region, 0: none) under `title`, whose leading blanks are those of the frames too (a title of blanks is not printed); nothing at all when there
+ * is none. `symbols` may be NULL.
  */
 void la_stack_print(struct la_symbols *symbols, const struct la_region_copy *region, uint32_t id,
 	const char *title);
