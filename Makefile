@@ -39,7 +39,7 @@ PURE_SRC   := $(wildcard src/table/*.c src/policy/*.c)
 CLI_ONLY   := src/kernel/diag.c $(wildcard src/region/reader*.c)
 SHIM_SRC   := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard src/track/*.c src/enforce/*.c src/shim/*.c)
-CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/cli/*.c)
+CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/kernel/change.c src/cli/*.c)
 ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard $(CLI_ONLY)) $(wildcard src/track/*.c src/enforce/*.c)
 

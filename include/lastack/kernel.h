@@ -50,6 +50,16 @@ int la_kernel_unread(int fd);
 int la_kernel_unacked(int fd);
 /* Would a send of a byte go into the buffer? Then nobody is blocked in sending, but who was woken this moment. */
 bool la_kernel_is_writable(int fd);
+/*
+ * These change the connection; only enforce/act.c and cli/act.c call them (tests/lint/layers.sh). On a dup whose cookie was compared. 0 or
+ * -errno. facts/linux-close.md section 5.
+ *   probe      keepalive with short times: a peer that is gone is found out within 20 s, one that has only half-closed stays
+ *   shut_down  our FIN, readers and sets of epoll wake; a writer that is blocked, and each later one, gets EPIPE and SIGPIPE
+ *   reset      an RST, and the kernel's memory is free; the number stays whose it is
+ */
+int la_kernel_probe(int fd);
+int la_kernel_shut_down(int fd);
+int la_kernel_reset(int fd);
 /* A sockaddr as it came from the kernel -> address as in struct la_names and port; false when not an IP address. */
 bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16],
 	uint16_t *port, uint8_t *family);

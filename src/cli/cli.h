@@ -32,6 +32,7 @@ int la_cmd_run(int argc, char **argv);
 int la_cmd_list(int argc, char **argv);
 int la_cmd_report(int argc, char **argv);
 int la_cmd_explain(int argc, char **argv);
+int la_cmd_act(int argc, char **argv);
 int la_cmd_table(int argc, char **argv);
 int la_cmd_policy(int argc, char **argv);
 

@@ -13,6 +13,7 @@
 #include "judge.h"
 #include "next.h"
 #include "stack.h"
+#include "target.h"
 
 static void happened(
 	struct la_story *story, uint64_t us, const char *what, uint32_t tid, uint32_t stack)
@@ -248,24 +249,6 @@ static void print(const struct la_story *story)
 	print_policy(story);
 }
 
-static bool parse_target(const char *text, uint32_t *pid, int32_t *fd)
-{
-	unsigned long process, number;
-	char *end;
-
-	if (*text < '1' || *text > '9')
-		return false;
-	process = strtoul(text, &end, 10);
-	if (*end != ':' || end[1] < '0' || end[1] > '9' || process > 0x7fffffff)
-		return false;
-	number = strtoul(end + 1, &end, 10);
-	if (*end || number > 0x3fffffff)
-		return false;
-	*pid = (uint32_t)process;
-	*fd = (int32_t)number;
-	return true;
-}
-
 /* Of the process's own numbers the one; of a connection that has several, any of them. */
 static const struct la_item *find_item(const struct la_snapshot *snapshot, uint32_t pid, int32_t fd)
 {
@@ -302,7 +285,7 @@ int la_cmd_explain(int argc, char **argv)
 		default: return LA_EXIT_USAGE;
 		}
 	}
-	if (optind + 1 != argc || !parse_target(argv[optind], &pid, &fd)) {
+	if (optind + 1 != argc || !la_target_parse(argv[optind], &pid, &fd)) {
 		la_say("explain: write PID:FD, as list prints them");
 		return LA_EXIT_USAGE;
 	}

@@ -42,6 +42,14 @@ static const struct la_command commands[] = {
 		"  PID:FD   as list prints them\n"
 		"  -J       JSON (lastack.explain/1)\n"
 		"Exit status 1 when the connection has a verdict."},
+	{"act", la_cmd_act, "PID:FD shutdown|reset|keepalive [--yes]",
+		"end or probe one connection by hand, of any process, after a question\n"
+		"  shutdown   our FIN; the process keeps its descriptor, and reads the end of the "
+		"stream\n"
+		"  reset      an RST\n"
+		"  keepalive  find out whether the peer still exists\n"
+		"  --yes      ask nothing\n"
+		"Needs root, or the same user where ptrace_scope is 0."},
 	{"policy", la_cmd_policy, "check FILE...",
 		"check policy files: FILE:LINE and what to write instead"},
 };
@@ -157,7 +165,8 @@ int main(int argc, char **argv)
 	command = find(argv[1]);
 	if (!command) {
 		near = nearest(argv[1]);
-		la_say("\"%s\" is no command: write run, list, report, table, explain or policy; "
+		la_say("\"%s\" is no command: write run, list, report, table, explain, act or "
+		       "policy; "
 		       "%s%s%s",
 			argv[1], near ? "did you mean " : "lastack --help explains them",
 			near ? near : "", near ? "?" : "");

@@ -42,4 +42,11 @@ for dir in src/*/; do
 	room=$(basename "$dir")
 	[ "$room" = share ] || [ -n "${may[$room]+known}" ] || { echo "src/$room: no rule says whom it may include"; bad=1; }
 done
+# Only these change a socket of the application.
+while read -r file; do
+	case $file in
+	src/enforce/act.c | src/cli/act.c | src/kernel/change.c | include/lastack/kernel.h) ;;
+	*) echo "$file: only enforce/act.c and cli/act.c end connections" && bad=1 ;;
+	esac
+done < <(grep -rlE 'la_kernel_(probe|shut_down|reset)\(' src include)
 exit $bad
