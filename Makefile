@@ -29,7 +29,7 @@ SHIM_CFLAGS := -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec -
 SHIM_LDFLAGS := -shared -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed \
                 -Wl,--version-script=src/shim/export.map -Wl,-soname,liblastack.so -static-libgcc
 SHIM_LIBS   := -lurcu-bp -lurcu-common
-CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf
+CLI_LIBS    := -ljansson -lsmartcols -lmnl -ldw -lelf -lmicrohttpd
 
 # src/track/stacks.c ends an unwinding that has left the known code.
 UNWIND_LDFLAGS := -Wl,--wrap=_Unwind_Find_FDE

@@ -34,6 +34,7 @@ enum {
 	LA_REGION_STACK_DEPTH = 16,
 	LA_REGION_MODULES = 256,
 	LA_REGION_CONNECTIONS = 1 << 20,
+	LA_REGION_RULES = 128, /* that have acted, over all policies that were in force */
 };
 
 /*
@@ -87,6 +88,7 @@ enum la_section_id {
 	LA_REGION_S_STACKS,
 	LA_REGION_S_MODULES,
 	LA_REGION_S_POLICY, /* one struct la_policy: the one in force */
+	LA_REGION_S_RULES,
 	LA_REGION_S_COUNT
 };
 struct la_region_section {
@@ -134,6 +136,13 @@ enum la_counter {
 	LA_COUNT_WOULD_REFUSE,
 	LA_COUNT_COUNT
 };
+
+/* How long a connection stood half-closed until the application's last close: buckets of a histogram, by their upper bound. */
+enum { LA_HALF_CLOSED_BUCKETS = 8 }; /* the last has no bound */
+#define LA_HALF_CLOSED_BOUNDS_US                                                            \
+	{                                                                                   \
+		10000, 100000, 1000000, 10000000, 60000000, 300000000, 3600000000ull, ~0ull \
+	}
 
 struct la_region_header {
 	uint64_t magic;
@@ -194,7 +203,9 @@ struct la_thread_table {
 	_Atomic uint64_t
 		owner; /* process index + 1 << 32 | tid; 0: free for the next thread, rows stay valid */
 	_Atomic uint64_t counters[LA_COUNT_COUNT];
-	uint8_t reserved[1024 - 8 - 8 * LA_COUNT_COUNT];
+	_Atomic uint64_t half_closed[LA_HALF_CLOSED_BUCKETS];
+	_Atomic uint64_t half_closed_us; /* their sum */
+	uint8_t reserved[1024 - 8 - 8 * (LA_COUNT_COUNT + LA_HALF_CLOSED_BUCKETS + 1)];
 	struct la_thread_row rows[LA_REGION_ROWS];
 };
 
@@ -287,6 +298,16 @@ struct la_module_record {
 	char path[212]; /* NUL-terminated; "" is the program itself until resolved by its writer */
 };
 
+enum la_acted { LA_ACTED_OK, LA_ACTED_FAILED, LA_ACTED_WOULD, LA_ACTED_SPARED, LA_ACTED_COUNT };
+
+/* What a rule has done, by section and name: also one of a policy that is in force no more. Two processes may have made one each. */
+struct la_rule_record {
+	_Atomic uint32_t state; /* 0 free, 1 being made, 2 ready */
+	uint32_t section;
+	char name[LA_POLICY_NAME];
+	_Atomic uint64_t acted[LA_ACTION_COUNT][LA_ACTED_COUNT];
+};
+
 static_assert(LA_REGION_CONNECTIONS < 1u << 31, "a key has a bit to spare");
 static_assert(LA_REGION_STACKS < 1 << 16, "a stack word has 16 bits for the id");
 static_assert(sizeof(struct la_process_record) == 256, "layout");
@@ -296,6 +317,7 @@ static_assert(sizeof(struct la_connection_record) == 256, "layout");
 static_assert(offsetof(struct la_connection_record, own) == 64, "layout");
 static_assert(sizeof(struct la_stack_record) == 272, "layout");
 static_assert(sizeof(struct la_module_record) == 248, "layout");
+static_assert(sizeof(struct la_rule_record) == 200, "layout");
 
 /* ---- writer side (src/region/map.c): used by track, in the preloaded process -------------------------------------- */
 
@@ -307,6 +329,7 @@ struct la_region {
 	struct la_stack_record *stacks;
 	struct la_module_record *modules;
 	struct la_policy *policy;
+	struct la_rule_record *rules;
 };
 
 /*

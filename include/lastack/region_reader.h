@@ -63,6 +63,12 @@ struct la_read_module {
 	uint32_t build_id_bytes;
 };
 
+struct la_read_rule {
+	uint32_t section;          /* enum la_section */
+	char name[LA_POLICY_NAME]; /* "" for the unnamed rule; letters, digits, "-", "_" and "." */
+	uint64_t acted[LA_ACTION_COUNT][LA_ACTED_COUNT];
+};
+
 struct la_region_copy {
 	char path[512];
 	uint64_t created_us;
@@ -80,6 +86,9 @@ struct la_region_copy {
 	struct la_read_module *modules;
 	uint32_t modules_count;
 	uint64_t counters[LA_COUNT_COUNT]; /* summed over all thread tables */
+	uint64_t half_closed[LA_HALF_CLOSED_BUCKETS], half_closed_us; /* the same */
+	struct la_read_rule *rules; /* that have acted, each once */
+	uint32_t rules_count;
 	struct la_policy policy;
 	bool has_policy; /* false: damaged or being written; `policy` is then empty */
 };

@@ -220,6 +220,9 @@ uint32_t la_track_facts(uint32_t index, uint64_t *since_us);
 
 void la_track_count(enum la_counter counter);
 
+/* A rule of the policy was carried out, or not. Any thread, and the helper. */
+void la_track_rule_acted(const struct la_rule *rule, enum la_action action, enum la_acted result);
+
 /* A table for a thread that is not glibc's: returns it claimed in the name of `tid`, or NULL. Its counters are the caller's. */
 struct la_thread_table *la_track_claim_table(uint32_t tid);
 void la_track_release_table(struct la_thread_table *table);

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#ifndef LA_VERSION
+#define LA_VERSION "0.1.0"
+#endif
+
 /* interface.md section 3. `run` gives the command's own status, 125 to 127 as env(1). */
 enum la_exit {
 	LA_EXIT_OK = 0,
@@ -33,6 +37,7 @@ int la_cmd_list(int argc, char **argv);
 int la_cmd_report(int argc, char **argv);
 int la_cmd_explain(int argc, char **argv);
 int la_cmd_act(int argc, char **argv);
+int la_cmd_metrics(int argc, char **argv);
 int la_cmd_table(int argc, char **argv);
 int la_cmd_policy(int argc, char **argv);
 

@@ -7,10 +7,6 @@
 
 #include "cli.h"
 
-#ifndef LA_VERSION
-#define LA_VERSION "0.1.0"
-#endif
-
 static const struct la_command commands[] = {
 	{"run", la_cmd_run, "[-p POLICY]... [--observe] [--] COMMAND [ARG...]",
 		"run a command with liblastack.so preloaded\n"
@@ -42,6 +38,10 @@ static const struct la_command commands[] = {
 		"  PID:FD   as list prints them\n"
 		"  -J       JSON (lastack.explain/1)\n"
 		"Exit status 1 when the connection has a verdict."},
+	{"metrics", la_cmd_metrics, "[--output FILE | --listen ADDRESS:PORT]",
+		"OpenMetrics of all preloaded processes\n"
+		"  --output FILE           for a textfile collector; replaced as a whole\n"
+		"  --listen ADDRESS:PORT   over HTTP at /metrics; :PORT is the loopback"},
 	{"act", la_cmd_act, "PID:FD shutdown|reset|keepalive [--yes]",
 		"end or probe one connection by hand, of any process, after a question\n"
 		"  shutdown   our FIN; the process keeps its descriptor, and reads the end of the "
@@ -165,7 +165,8 @@ int main(int argc, char **argv)
 	command = find(argv[1]);
 	if (!command) {
 		near = nearest(argv[1]);
-		la_say("\"%s\" is no command: write run, list, report, table, explain, act or "
+		la_say("\"%s\" is no command: write run, list, report, table, explain, metrics, "
+		       "act or "
 		       "policy; "
 		       "%s%s%s",
 			argv[1], near ? "did you mean " : "lastack --help explains them",

@@ -126,6 +126,7 @@ static bool is_spared(struct suspect *suspect, enum la_action action)
 	if (!watch->spared) {
 		watch->spared = true;
 		la_helper_count(LA_COUNT_SPARED_SHARED);
+		la_track_rule_acted(suspect->rule, action, LA_ACTED_SPARED);
 		la_log(&line);
 	}
 	return true;
@@ -163,6 +164,10 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		la_helper_count(LA_COUNT_ACT_FAILED);
 	else
 		la_helper_count(observe ? would[action] : done[action]);
+	la_track_rule_acted(suspect->rule, action,
+		result < 0 ? LA_ACTED_FAILED
+		: observe  ? LA_ACTED_WOULD
+			   : LA_ACTED_OK);
 	if (result == 0 && !observe && action == LA_ACTION_SHUTDOWN)
 		la_track_fold(record, suspect->generation, LA_SEEN_ENFORCED, us);
 	if (result == 0 && !observe && action == LA_ACTION_RESET)

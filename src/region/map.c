@@ -157,6 +157,7 @@ static uint64_t lay_out(struct la_region_section sections[LA_REGION_S_COUNT], ui
 		[LA_REGION_S_STACKS] = {LA_REGION_STACKS, sizeof(struct la_stack_record)},
 		[LA_REGION_S_MODULES] = {LA_REGION_MODULES, sizeof(struct la_module_record)},
 		[LA_REGION_S_POLICY] = {1, sizeof(struct la_policy)},
+		[LA_REGION_S_RULES] = {LA_REGION_RULES, sizeof(struct la_rule_record)},
 	};
 	uint64_t offset = PAGE;
 	int i;
@@ -267,6 +268,7 @@ static void set_pointers(struct la_region *region, char *base)
 	region->stacks = (void *)(base + sections[LA_REGION_S_STACKS].offset);
 	region->modules = (void *)(base + sections[LA_REGION_S_MODULES].offset);
 	region->policy = (void *)(base + sections[LA_REGION_S_POLICY].offset);
+	region->rules = (void *)(base + sections[LA_REGION_S_RULES].offset);
 	region->header = (void *)base;
 }
 

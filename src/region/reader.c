@@ -71,6 +71,7 @@ static int check_header(struct la_reader *reader, char error[160])
 		[LA_REGION_S_STACKS] = {sizeof(struct la_stack_record), LA_REGION_STACKS},
 		[LA_REGION_S_MODULES] = {sizeof(struct la_module_record), LA_REGION_MODULES},
 		[LA_REGION_S_POLICY] = {sizeof(struct la_policy), 1},
+		[LA_REGION_S_RULES] = {sizeof(struct la_rule_record), LA_REGION_RULES},
 	};
 	const struct la_region_header *header = &reader->header;
 	int i;
@@ -357,6 +358,8 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 			result = read_processes(&reader, copy);
 		if (result == 0)
 			result = read_policy(&reader, copy);
+		if (result == 0)
+			result = la_reader_rules(&reader, copy);
 		copy->last_us = last_instant(copy);
 		if (result < 0)
 			refuse(error, result,
@@ -376,5 +379,6 @@ void la_region_copy_free(struct la_region_copy *copy)
 	free(copy->connections);
 	free(copy->stacks);
 	free(copy->modules);
+	free(copy->rules);
 	memset(copy, 0, sizeof(*copy));
 }

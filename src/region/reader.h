@@ -33,6 +33,7 @@ int la_reader_entry(const struct la_reader *reader, enum la_section_id id, uint3
 /* All rows of all thread tables, and the counters. */
 int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy);
 /* All records, each joined with its rows. */
+int la_reader_rules(const struct la_reader *reader, struct la_region_copy *copy);
 int la_reader_connections(const struct la_reader *reader, struct la_region_copy *copy);
 
 #endif

@@ -69,6 +69,9 @@ int la_reader_rows(struct la_reader *reader, struct la_region_copy *copy)
 			break;
 		for (c = 0; c < LA_COUNT_COUNT; c++)
 			copy->counters[c] += table->counters[c];
+		for (c = 0; c < LA_HALF_CLOSED_BUCKETS; c++)
+			copy->half_closed[c] += table->half_closed[c];
+		copy->half_closed_us += table->half_closed_us;
 		result = add_rows(reader, table, &room);
 	}
 	free(table);

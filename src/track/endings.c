@@ -43,6 +43,23 @@ struct la_release la_track_release(int fd)
 	return release;
 }
 
+/* Before the close itself is written down. */
+static void count_half_closed(const struct la_release *release)
+{
+	static const uint64_t bounds[LA_HALF_CLOSED_BUCKETS] = LA_HALF_CLOSED_BOUNDS_US;
+	uint64_t since = la_rows_half_closed_us(release->index, release->generation), for_us;
+	struct la_thread_table *table = la_rows_mine(NULL);
+	uint32_t b = 0;
+
+	if (!since || !table)
+		return;
+	for_us = la_now_us() - since;
+	while (for_us > bounds[b])
+		b++;
+	atomic_fetch_add_explicit(&table->half_closed[b], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&table->half_closed_us, for_us, memory_order_relaxed);
+}
+
 void la_track_closed(const struct la_release *release, int fd)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
@@ -52,6 +69,7 @@ void la_track_closed(const struct la_release *release, int fd)
 	bool reset;
 
 	if (record->role != LA_ROLE_LISTENER) {
+		count_half_closed(release);
 		/* One that the peer has reset already sends nothing. The number may be something else's by now, after an unseen close. */
 		if (la_kernel_unread(fd) > 0 && la_kernel_state(fd) != TCP_CLOSE &&
 			la_kernel_cookie(fd, &cookie) == 0 &&
@@ -72,6 +90,7 @@ void la_track_draining(const struct la_release *release)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[release->index];
 
+	count_half_closed(release);
 	la_track_saw(release->slot, LA_SEEN_CLOSE);
 	la_track_fold(record, release->generation, LA_SEEN_ENFORCED, la_now_us());
 	la_track_count(LA_COUNT_CLOSED_GRACEFUL);

@@ -46,6 +46,11 @@ uint32_t la_rows_tid(void);
 /* In the child of a fork: the table of this thread belongs to the parent. */
 void la_rows_forget_mine(void);
 void la_rows_start(void);
+/*
+ * When a FIN of either side was first seen, by its owner, by this thread or by the helper; 0: not yet. What another thread alone has seen
+ * would cost a look at every thread's table.
+ */
+uint64_t la_rows_half_closed_us(uint32_t index, uint32_t generation);
 
 static inline bool la_instant_join(la_instant *instant, uint32_t generation, uint64_t us)
 {

@@ -318,6 +318,27 @@ static void join_row(la_instant *row, uint16_t tag, uint64_t since[LA_SEEN_COUNT
 	}
 }
 
+uint64_t la_rows_half_closed_us(uint32_t index, uint32_t generation)
+{
+	static const enum la_seen begins[] = {LA_SEEN_EOF, LA_SEEN_PEER_FIN, LA_SEEN_SHUTDOWN};
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	struct la_connection_record *record = &region->connections[index];
+	struct la_thread_table *table = la_rows_mine(NULL);
+	uint64_t key = (uint64_t)generation << 32 | (index + 1), since[LA_SEEN_COUNT] = {0};
+	struct la_thread_row *mine = table ? find_row(table, key) : NULL;
+	uint64_t first = 0;
+	uint32_t i;
+
+	join_row(record->own, (uint16_t)generation, since);
+	join_row(record->folded, (uint16_t)generation, since);
+	if (mine)
+		join_row(mine->seen, la_row_tag(key), since);
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (since[begins[i]] && (!first || since[begins[i]] < first))
+			first = since[begins[i]];
+	return first;
+}
+
 uint32_t la_track_facts(uint32_t index, uint64_t *since_us)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);

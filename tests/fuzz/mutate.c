@@ -123,6 +123,10 @@ static const struct field fields[] = {
 	EACH(image.policy.rules, steps[0].after_ns, NUMBER),
 	EACH(image.policy.rules, steps[1].action, NUMBER),
 	EACH(image.policy.rules, action, NUMBER),
+	EACH(image.rules, state, NUMBER),
+	EACH(image.rules, section, NUMBER),
+	EACH(image.rules, name, TEXT),
+	EACH(image.rules, acted[LA_ACTION_RESET][LA_ACTED_OK], NUMBER),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each rule of a policy has done, in the region. By section and name, so that a reload which moves a rule counts on.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+enum { FREE, BEING_MADE, READY };
+
+static bool is_of(const struct la_rule_record *record, const struct la_rule *rule)
+{
+	return record->section == rule->section &&
+	       memcmp(record->name, rule->name, sizeof(record->name)) == 0;
+}
+
+/* Rules act seldom: looking through the list is cheap enough. */
+static struct la_rule_record *find(struct la_region *region, const struct la_rule *rule)
+{
+	uint32_t i;
+
+	for (i = 0; i < LA_REGION_RULES; i++) {
+		struct la_rule_record *record = &region->rules[i];
+		uint32_t state = atomic_load_explicit(&record->state, memory_order_acquire);
+
+		if (state == FREE &&
+			atomic_compare_exchange_strong(&record->state, &state, BEING_MADE)) {
+			record->section = rule->section;
+			memcpy(record->name, rule->name, sizeof(record->name));
+			atomic_store_explicit(&record->state, READY, memory_order_release);
+			return record;
+		}
+		/* One that is being made is another process's; ours may be a second of the same name, and readers add them. */
+		if (state == READY && is_of(record, rule))
+			return record;
+	}
+	return NULL;
+}
+
+void la_track_rule_acted(const struct la_rule *rule, enum la_action action, enum la_acted result)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	struct la_rule_record *record = region ? find(region, rule) : NULL;
+
+	if (record)
+		atomic_fetch_add_explicit(&record->acted[action][result], 1, memory_order_relaxed);
+}
