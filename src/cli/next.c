@@ -77,12 +77,15 @@ struct la_next la_next_of(const struct la_item *item, uint64_t now_us)
 
 char *la_next_text(char text[64], const struct la_next *next, const struct la_item *item)
 {
-	char age[LA_TEXT_AGE];
+	char age[LA_TEXT_AGE], bytes[LA_TEXT_BYTES];
 
 	if (!item->alive)
 		snprintf(text, 64, "process has ended");
+	else if (next->draining && item->socket && item->socket->send_queue)
+		snprintf(text, 64, "drain, %s not delivered",
+			la_format_bytes(bytes, item->socket->send_queue));
 	else if (next->draining)
-		snprintf(text, 64, "drain to the peer's FIN");
+		snprintf(text, 64, "drain, delivered: waits for the FIN");
 	else if (next->action != LA_ACTION_NONE)
 		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "",
 			la_action_name(next->action), la_format_age(age, next->in_us, false));

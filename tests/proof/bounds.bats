@@ -203,6 +203,29 @@ while True:
 	logged 2 drain acknowledged
 }
 
+@test "close: whether a drain has delivered is known: by list as long as it lasts, by the log when it ends" {
+	local reader
+	bounded_server <<-'END'
+		[close]
+		action = graceful
+		linger = always
+		idle = 3s
+	END
+	stay_connected
+	wait_until 5 in_state 1 fin-wait-2
+	lastack list -o STATE,NEXT | grep -q '^FIN-WAIT-2 drain, delivered: waits for the FIN$' || fail "$(lastack list)"
+	# It takes nothing: its window closes.
+	exec {reader}<>"/dev/tcp/127.0.0.1/$port"
+	echo 'answer 1000000' >&"$reader"
+	wait_until 10 in_state 1 fin-wait-1
+	lastack list -o STATE,NEXT | grep -Eq '^FIN-WAIT-1 drain, [0-9.]+[KM]iB not delivered$' || fail "$(lastack list)"
+	wait_until 8 logged 1 drain acknowledged
+	wait_until 8 logged 1 drain idle
+	grep -Eq 'result=acknowledged .* unacked_bytes=0$' "$WORK/lastack.log"
+	grep -Eq 'result=idle .* unacked_bytes=[1-9][0-9]+$' "$WORK/lastack.log" || fail "$(cat "$WORK/lastack.log")"
+	exec {reader}>&-
+}
+
 @test "close: no more drains at once than max" {
 	bounded_server <<-'END'
 		[close]
