@@ -13,6 +13,8 @@
 #include "networks.h"
 #include "strangers.h"
 
+enum { UNREADABLE_SAID = 5 }; /* by name */
+
 struct taking {
 	struct la_snapshot *snapshot;
 	uint32_t pid;
@@ -40,11 +42,12 @@ static void read_one(const char *path, void *context)
 	if (result < 0) {
 		if (result == -ENOENT) /* it ended while we looked */
 			return;
-		char *name = la_safe(path);
+		if (++snapshot->unreadable <= UNREADABLE_SAID) {
+			char *name = la_safe(path);
 
-		la_say("%s: %s", name ? name : "?", error);
-		free(name);
-		snapshot->unreadable++;
+			la_say("%s: %s", name ? name : "?", error);
+			free(name);
+		}
 		taking->denied |= result == -EACCES;
 		return;
 	}
@@ -255,6 +258,7 @@ static int read_regions(struct taking *taking, const char *file)
 {
 	const struct la_snapshot *snapshot = taking->snapshot;
 	char denied[512] = "";
+	int result;
 
 	if (file) {
 		read_one(file, taking);
@@ -264,7 +268,13 @@ static int read_regions(struct taking *taking, const char *file)
 			la_say("%s: no such file", file);
 		return taking->denied ? LA_EXIT_PERMISSION : LA_EXIT_PROCESS;
 	}
-	if (la_region_find(read_one, taking, denied) == -EACCES) {
+	result = la_region_find(read_one, taking, denied);
+	if (snapshot->unreadable > UNREADABLE_SAID)
+		la_say("and %u more regions cannot be read: those of processes that have ended may "
+		       "be "
+		       "removed",
+			snapshot->unreadable - UNREADABLE_SAID);
+	if (result == -EACCES) {
 		la_say("%s: permission denied: ask its owner, or root", denied);
 		return LA_EXIT_PERMISSION;
 	}

@@ -116,6 +116,18 @@ told() { # PATTERN: by the last command, on standard error
 	told 'a region of another version of lastack: read it with that one'
 }
 
+@test "hostile: of many regions that cannot be read five are named, and the rest counted" {
+	local copy
+	a_region
+	"$PYTHON" "$TOP/tests/cli/damage.py" "$region" version
+	for copy in {100001..100007}; do
+		cp --sparse=always "$region" "$(dirname "$region")/$copy.region"
+	done
+	survives list
+	[ "$(grep -c 'another version' "$WORK/talk")" -eq 5 ] || fail "$(cat "$WORK/talk")"
+	told 'and 3 more regions cannot be read'
+}
+
 @test "hostile: an executable named with ESC and newline is shown escaped" {
 	a_region
 	"$PYTHON" "$TOP/tests/cli/damage.py" "$region" exe
