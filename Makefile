@@ -51,6 +51,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites minute \
+        show-servers \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -105,6 +106,10 @@ differential: ## random programs of both ends: each step compared with the kerne
 minute: ## nginx under wrk for a minute, with and without lastack: errors, leftovers, throughput ratio
 	$(Q)$(MAKE) all
 	$(Q)BUILD=$(BUILD) tests/bench/nginx_minute.sh
+
+show-servers: deps ## servers of Debian's that lose responses, without and with lastack (as root; SERVERS="haproxy h2o": a part)
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) tests/servers/show.sh $(SERVERS)
 
 imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
 	$(Q)tests/imports.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install what building and testing lastack needs, from Debian's packages. Does nothing, and asks nobody, when all is there.
+# Install what building and testing lastack needs, from Debian's packages, and `PACKAGE:SIGN...` as well. Does nothing, and asks nobody,
+# when all is there.
 set -euo pipefail
 
 # package: a file or command that shows that it is there (a node from elsewhere is as good)
@@ -21,6 +22,7 @@ wanted=(
 	"libfaketime:/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 	"libsocket-wrapper:/usr/lib/x86_64-linux-gnu/libsocket_wrapper.so" "libeatmydata1:/usr/lib/x86_64-linux-gnu/libeatmydata.so"
 	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "jq:jq" "binutils:readelf" "spin:spin" "git:git"
+	"$@"
 )
 missing=()
 for want in "${wanted[@]}"; do
