@@ -51,7 +51,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites minute \
-        show-servers restart \
+        show-servers restart wire \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -114,6 +114,10 @@ show-servers: deps ## servers of Debian's that lose responses, without and with 
 restart: deps ## nginx, gunicorn and sshd restarted under load, ROUNDS (5) times, with and without lastack: nothing refused, nothing lost
 	$(Q)$(MAKE) all
 	$(Q)for round in $$(seq $(or $(ROUNDS),5)); do BUILD=$(BUILD) tests/run.sh tests/restart/*.bats || exit 1; done
+
+wire: ## the segments of every ending, captured, with those promised; 10,000 uploads in flight (as root; WIRE_CONNECTIONS=, LOSS=, DELAY=)
+	$(Q)$(MAKE) all test-programs
+	$(Q)BUILD=$(BUILD) tests/wire/wire.sh
 
 imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
 	$(Q)tests/imports.sh

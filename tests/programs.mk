@@ -15,12 +15,13 @@ HARD_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hard/*.c)) $(BUILD)/t
 TORTURE_BIN  := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/*.c)))
 DIFF_SRC     := $(wildcard tests/differential/*.c)
 DIFF_BIN     := $(BUILD)/tests/differential/driver
+WIRE_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/wire/*.c))
 FUZZ         := policy filter region
 FUZZ_SECONDS ?= 30
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 
 .PHONY: test-programs fuzzers
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) fuzzers
 fuzzers: $(FUZZ_BIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
@@ -41,6 +42,12 @@ $(DIFF_BIN): $(DIFF_SRC) $(wildcard tests/differential/*.[h]) $(BUILD)/librooms.
 
 # Small programs that do one thing wrong, plain as a user's: no sanitizer, no library of ours.
 $(BUILD)/tests/apps/%: tests/apps/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
+
+# A server that answers early, and clients that upload.
+$(BUILD)/tests/wire/%: tests/wire/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
@@ -109,5 +116,5 @@ $(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
 
--include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) \
+-include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) $(WIRE_BIN:=.d) \
          $(wildcard $(BUILD)/tests/fuzz/*.d)

@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 
 PATIENCE_S = 20
@@ -129,6 +130,11 @@ def unspecified():
         raise OSError(ctypes.get_errno(), "connect")
 
 
+def thread():
+    """From now on this is a program with threads."""
+    threading.Thread(target=time.sleep, args=(0,)).start()
+
+
 def rebind(address, port):
     """Can the address be listened on anew, without SO_REUSEADDR?"""
     listener.close()
@@ -162,7 +168,7 @@ def forget():
 
 COMMANDS = {
     "listen": listen, "accept": accept, "connect": connect, "rcvbuf": rcvbuf, "send": send, "push": push, "trickle": trickle,
-    "recv": recv, "eof": eof, "linger": linger, "close": close, "fin": fin, "unspecified": unspecified, "rebind": rebind,
+    "recv": recv, "eof": eof, "linger": linger, "close": close, "fin": fin, "unspecified": unspecified, "thread": thread, "rebind": rebind,
     "forge": forge, "forget": forget,
     "shut-rd": lambda: connection.shutdown(socket.SHUT_RD),
     "shut-rdwr": lambda: connection.shutdown(socket.SHUT_RDWR),

@@ -13,36 +13,33 @@
 `wire` is all of FIN, the ACK of the other's FIN, and RST, in order. Data, their ACKs and what is sent again are not told; keepalive
 probes (PROBE) only where a row speaks of them.
 
-`under` names what a policy must promise, or with "-" must not, for the row to be played under it. `only` limits it to connections
-that were accepted. A row of the table is named by its number in facts/termination-table.md, else by "closing", "rst" and so on.
+`under` names what a policy must promise, or with "-" must not, for the row to be played under it. "hurry": under a copy whose times have
+been made shorter with sed, so that nobody waits for minutes; all other rows are played under the shipped file itself. `only` is
+"accepted": the row says nothing of connections that we have made; "queued": nor do we accept it; "small": the peer's receive buffer is. A row of the table is named by its number in facts/termination-table.md, else by "closing", "rst" and so on.
 """
 from collections import namedtuple
 
-# ---- policies: name, shipped file, what it promises, what is changed with sed so that a test need not wait for minutes ---------------
+# ---- policies: name, shipped file, what it promises, what is changed in it with sed ----------------------------------------------------
 
-# 30s is 300 ms, 60s is 600 ms, 5m is 5 s.
-BOUNDS = r"/^after/ { s/([0-9]+)s\b/\10ms/; s/([0-9]+)m\b/\1s/ }"
-# 5s is 500 ms, 30s is 3 s.
-DRAINS = r"/^\[close\]/,$ { /^(idle|total)/ s/([0-9]+)s\b/\100ms/ }"
-ALWAYS = r"s/^linger( *)= needed/linger\1= always/"
-
-Policy = namedtuple("Policy", "name file promises sed")
+Policy = namedtuple("Policy", "name file promises sed", defaults=("",))
 POLICIES = [
-    Policy("none",               None,                 "",                                     ""),
-    Policy("observe",            "observe",            "",                                     ""),
-    Policy("bounded-close-wait", "bounded-close-wait", "close-wait",                           BOUNDS),
-    Policy("bounded-half-close", "bounded-half-close", "fin-wait-2",                           BOUNDS),
-    Policy("graceful-close",     "graceful-close",     "graceful",                             BOUNDS),
-    Policy("always",             "graceful-close",     "graceful always",                      ALWAYS),
-    Policy("short-drains",       "graceful-close",     "graceful short",                       DRAINS),
-    Policy("no-reset",           "no-reset",           "graceful refuse",                      BOUNDS),
-    Policy("graceful-exit",      "graceful-exit",      "graceful exit",                        BOUNDS),
-    Policy("legacy-server",      "legacy-server",      "close-wait fin-wait-2 graceful",       BOUNDS),
+    Policy("none",               None,                 ""),
+    Policy("observe",            "observe",            ""),
+    Policy("bounded-close-wait", "bounded-close-wait", "close-wait"),
+    Policy("bounded-half-close", "bounded-half-close", "fin-wait-2"),
+    Policy("graceful-close",     "graceful-close",     "graceful"),
+    Policy("always",             "graceful-close",     "graceful always", r"s/^linger( *)= needed/linger\1= always/"),
+    Policy("no-reset",           "no-reset",           "refuse"),
+    Policy("graceful-exit",      "graceful-exit",      "exit"),
+    Policy("legacy-server",      "legacy-server",      "close-wait fin-wait-2 graceful"),
 ]
+
+# For rows that say "hurry": 30s is 300 ms, 60s is 600 ms, 5m is 5 s; of a drain, 5s is 500 ms and 30s is 3 s.
+HURRY = r"/^after/ { s/([0-9]+)s\b/\10ms/; s/([0-9]+)m\b/\1s/ }; /^\[close\]/,$ { /^(idle|total)/ s/([0-9]+)s\b/\100ms/ }"
 
 # A promise is kept by a section of the file. What a file has, its line above must promise.
 SECTIONS = {
-    "close-wait": r"^\[close-wait\]", "fin-wait-2": r"^\[fin-wait-2\]", "graceful": r"^\[close\]\n(.*\n)*?action *= graceful",
+    "close-wait": r"^\[close-wait\]", "last-ack": r"^\[last-ack\]", "fin-wait-2": r"^\[fin-wait-2\]", "graceful": r"^\[close\]\n(.*\n)*?action *= graceful",
     "exit": r"^\[exit\]\n(.*\n)*?action *= (drain|handover)", "refuse": r"^\[reset\]\n(.*\n)*?action *= refuse",
 }
 
@@ -70,6 +67,11 @@ ROWS = [
         "us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED; peer resets; us=CLOSED", OURS + " peer:RST"),
     Row("1", "a response that fills the peer's window: the FIN follows its last byte", "",
         "us push 400000; us close~; peer eof; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+
+    Row("1", "a full send buffer, in a program with threads: the FIN follows its last byte", "-graceful",
+        "us thread; us push 9000000; us close~; peer eof; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+    Row("1", "a full send buffer, in a program with threads: the FIN follows when nobody sends any more", "graceful",
+        "us thread; us push 9000000; us close; peer eof; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
 
     # -- the peer closes first: the right column
     Row("1-8", "the peer closes first, we answer and follow", "",
@@ -130,15 +132,18 @@ ROWS = [
     Row("1-8", "the peer sends after our close, the response acknowledged: drained", "always",
         "us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close;"
         "us=TIME-WAIT peer=CLOSED", OURS),
+    Row("1-8", "the peer sends after our close, an upload of several segments, the response acknowledged: drained", "graceful",
+        "peer send 10; us recv 10; peer send 10; us recv 10; us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10;"
+        "stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "SHUT_RDWR, then data: the kernel resets, whatever the policy", "",
         "us shut-rdwr; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; us=CLOSED peer=CLOSED; us close", "us:FIN peer:ACK us:RST"),
 
     # -- drains end
-    Row("1-8", "drain: a peer that neither sends nor closes is left to the kernel", "short",
+    Row("1-8", "drain: a peer that neither sends nor closes is left to the kernel", "graceful hurry",
         "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
-    Row("rst", "drain: a peer that sends again after the bound is reset", "short",
+    Row("rst", "drain: a peer that sends again after the bound is reset", "graceful hurry",
         "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; peer send 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
-    Row("rst", "drain: a peer that sends for ever is reset", "short",
+    Row("rst", "drain: a peer that sends for ever is reset", "graceful hurry",
         "peer send 10; us close!; peer trickle 12 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("rst", "drain: a peer that sends too much is reset", "graceful",
         "peer send 10; us close!; peer send 40000000 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
@@ -182,17 +187,25 @@ ROWS = [
     # -- half-closed states
     Row("3", "CLOSE-WAIT without progress lasts", "-close-wait",
         "peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; stays 1.5 us=CLOSE-WAIT peer=FIN-WAIT-2; us close!; us=CLOSED peer=TIME-WAIT", THEIRS),
-    Row("3-6", "CLOSE-WAIT without progress: our FIN is sent", "close-wait",
+    Row("3-6", "CLOSE-WAIT without progress: our FIN is sent", "close-wait hurry",
         "peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; peer eof = 0; us=CLOSED peer=TIME-WAIT; us eof = 0; us send 1 = EPIPE; us close", THEIRS),
-    Row("3-6", "CLOSE-WAIT, an end of file that nobody reads: our FIN is sent behind what is queued", "close-wait",
+    Row("3-6", "CLOSE-WAIT, an end of file that nobody reads: our FIN is sent behind what is queued", "close-wait hurry",
         "us push 100; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; peer eof = 100; us=CLOSED peer=TIME-WAIT; us close", THEIRS),
-    Row("3", "CLOSE-WAIT, a client that is still being answered is not cut", "",
+    Row("3", "CLOSE-WAIT, a client that is still being answered is not cut", "hurry",
         "peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us trickle 2; us close!; us=CLOSED peer=TIME-WAIT", THEIRS),
     Row("4", "FIN-WAIT-2 with the descriptor held lasts", "-fin-wait-2",
         "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; stays 1.5 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
-    Row("rst", "FIN-WAIT-2 with the descriptor held, a silent peer: reset", "fin-wait-2",
+    Row("rst", "FIN-WAIT-2 with the descriptor held, a silent peer: reset", "fin-wait-2 hurry",
         "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; us=CLOSED peer=CLOSED; us close", "us:FIN peer:ACK us:RST"),
-    Row("4", "FIN-WAIT-2, a peer that goes on sending is not cut", "",
+    Row("5", "CLOSE-WAIT, a client that takes nothing any more: our FIN waits behind what is queued", "close-wait -last-ack hurry",
+        "us push 9000000; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us=LAST-ACK peer=FIN-WAIT-2; peer eof; us=CLOSED peer=TIME-WAIT; us close",
+        THEIRS, "small"),
+    Row("rst", "CLOSE-WAIT, a client that takes nothing any more: our FIN is asked for, and then an RST", "close-wait last-ack hurry",
+        "us push 9000000; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us=LAST-ACK peer=FIN-WAIT-2; us=CLOSED peer=CLOSED; us close",
+        "peer:FIN us:ACK us:RST", "small"),
+    Row("4", "FIN-WAIT-2 after the close: the kernel ends it, in the policy's time", "fin-wait-2 hurry",
+        "us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; us=CLOSED; peer close; peer=CLOSED", "us:FIN peer:ACK peer:FIN us:RST"),
+    Row("4", "FIN-WAIT-2, a peer that goes on sending is not cut", "hurry",
         "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer trickle 6; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us eof; us=TIME-WAIT peer=CLOSED", OURS),
 
     # -- the process ends

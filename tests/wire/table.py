@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Play scenarios.py: each row, under each policy that it speaks of, over IPv4 and IPv6, accepted and connected.
 
-table.py [--policy NAME]... [--row WORD]... [--family 4|6]... [--role accepted|connected]... [--loss PERCENT] [--delay MS] [--at-once N]
+table.py [--policy NAME]... [--row WORD]... [--family 4|6]... [--role accepted|connected]... [--loss PERCENT] [--delay MS] [--at-once N] [--quick]
 Exit status 0 when every segment is as promised, 1 when not, 77 with the reason when nothing can be played here.
 """
 import argparse
@@ -18,13 +18,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from network import ADDRESS, Missing, Network, missing, wait_for
-from scenarios import POLICIES, ROWS, SECTIONS
+from scenarios import HURRY, POLICIES, ROWS, SECTIONS
 from segments import Tape
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 PATIENCE_S = 20
+SLOW = re.compile(r"stays [1-9]|trickle|orphan|us=CLOSED peer=CLOSED; us close$|us=CLOSED; peer close; peer=CLOSED")
 ENDS_THE_PROCESS = ("exit", "terminate", "kill")
 
 
@@ -76,9 +77,9 @@ class Actor:
 class Play:
     """The rows of one policy, one family and one role, one after the other."""
 
-    def __init__(self, network, tape, folder, policy, family, role):
+    def __init__(self, network, tape, environments, policy, family, role):
         self.network, self.tape, self.policy, self.family, self.role = network, tape, policy, family, role
-        self.environment = environment_of(policy, folder)
+        self.environments, self.environment = environments, environments[False]
         self.us = Actor(network, "us", self.environment)
         self.peer = Actor(network, "peer", [])
         self.former, self.played = [], []
@@ -86,9 +87,11 @@ class Play:
 
     def rows(self, rows):
         try:
-            for row in rows:
-                if self.applies(row):
-                    self.row(row)
+            for hurry in (False, True):
+                self.change_to(self.environments[hurry])
+                for row in rows:
+                    if self.applies(row) and ("hurry" in row.under.split()) == hurry:
+                        self.row(row)
             for row, ports in self.played:
                 seen = str_of(self.tape.conversation(*ports), row)
                 if row not in self.failures and seen != row.wire:
@@ -98,10 +101,15 @@ class Play:
                 actor.end()
         return self
 
+    def change_to(self, environment):
+        if environment != self.environment:
+            self.former.append(self.us)
+            self.us, self.environment = Actor(self.network, "us", environment), environment
+
     def applies(self, row):
-        promises = self.policy.promises.split()
+        promises = self.policy.promises.split() + ["hurry"]
         wanted = all(word[1:] not in promises if word[0] == "-" else word in promises for word in row.under.split())
-        return wanted and (self.role == "accepted" or not row.only)
+        return wanted and (self.role == "accepted" or row.only in ("", "small"))
 
     def row(self, row):
         self.deaf, self.follows = set(), None
@@ -131,6 +139,7 @@ class Play:
     def connect(self, only):
         passive, active = (self.us, self.peer) if self.role == "accepted" else (self.peer, self.us)
         address = ADDRESS[self.family]["us" if self.role == "accepted" else "peer"]
+        self.peer.ask("rcvbuf", 4096 if only == "small" else 0)
         listening = int(passive.ask("listen", address))
         connecting = int(active.ask("connect", address, listening))
         if only != "queued":
@@ -224,12 +233,13 @@ def path_of(policy):
     return policy.file and os.path.join(TOP, "policies", policy.file + ".policy")
 
 
-def environment_of(policy, folder):
+def environment_of(policy, folder, hurry=False):
+    """As shipped, or in a hurry."""
     if not policy.file:
         return []
-    path = os.path.join(folder, policy.name + ".policy")
+    path = os.path.join(folder, policy.name + ("-hurry" if hurry else "") + ".policy")
     with open(path, "w") as file:
-        subprocess.run(["sed", "-E", policy.sed, path_of(policy)], stdout=file, check=True)
+        subprocess.run(["sed", "-E", "-e", policy.sed, "-e", HURRY if hurry else "", path_of(policy)], stdout=file, check=True)
     return ["LD_PRELOAD=" + os.path.join(BUILD, "liblastack.so"), "LASTACK_POLICY=" + path, "LASTACK_DIR=" + os.path.join(folder, "regions"),
             "LASTACK_LOG=" + os.path.join(folder, "lastack.log")]
 
@@ -251,6 +261,7 @@ def arguments():
     parser.add_argument("--loss", type=int, default=0)
     parser.add_argument("--delay", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="without the rows in which time must pass")
     parser.add_argument("--keep", help="a folder for capture, policies and logs")
     return parser.parse_args()
 
@@ -272,11 +283,14 @@ def main():
         elif policy.file and check_promises(policy):
             bad.append(check_promises(policy))
     rows = [row for row in ROWS if not asked.row or any(word in row.name for word in asked.row)]
+    if asked.quick:
+        rows = [row for row in rows if not SLOW.search(row.steps)]
     network = Network(folder, asked.loss, asked.delay)
     try:
+        environments = {policy: [environment_of(policy, folder, hurry) for hurry in (False, True)] for policy in policies}
         tape = Tape(network.capture("wire"))
         with ThreadPoolExecutor(asked.at_once) as pool:
-            plays = [pool.submit(lambda *which: Play(network, tape, folder, *which).rows(rows), policy, family, role)
+            plays = [pool.submit(lambda *which: Play(network, tape, *which).rows(rows), environments[policy], policy, family, role)
                      for policy in policies for family in asked.family or (4, 6) for role in asked.role or ("accepted", "connected")]
             plays = [play.result() for play in plays]
         lost = network.end_captures()
