@@ -6,11 +6,13 @@ with its standard input, or by itself when nothing is said for two minutes.
 """
 import ctypes
 import errno
+import fcntl
 import os
 import signal
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 
@@ -67,6 +69,14 @@ def rcvbuf(size):
 
 def send(size):
     connection.sendall(b"x" * int(size))
+
+
+def give(size):
+    """Sent, and acknowledged."""
+    send(size)
+    end = time.monotonic() + PATIENCE_S / 2
+    while struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0] and time.monotonic() < end:
+        time.sleep(0.002)
 
 
 def push(size):
@@ -167,7 +177,7 @@ def forget():
 
 
 COMMANDS = {
-    "listen": listen, "accept": accept, "connect": connect, "rcvbuf": rcvbuf, "send": send, "push": push, "trickle": trickle,
+    "listen": listen, "accept": accept, "connect": connect, "rcvbuf": rcvbuf, "send": send, "give": give, "push": push, "trickle": trickle,
     "recv": recv, "eof": eof, "linger": linger, "close": close, "fin": fin, "unspecified": unspecified, "thread": thread, "rebind": rebind,
     "forge": forge, "forget": forget,
     "shut-rd": lambda: connection.shutdown(socket.SHUT_RD),

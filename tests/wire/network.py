@@ -45,6 +45,7 @@ class Network:
     def __init__(self, folder, loss_percent=0, delay_ms=0):
         self.folder = folder
         self.holders, self.captures, self.notes = {}, [], []
+        self.loses = loss_percent > 0
         for end in ("us", "peer"):
             holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && read end"],
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

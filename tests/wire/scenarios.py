@@ -52,10 +52,10 @@ THEIRS = "peer:FIN us:ACK us:FIN peer:ACK"
 ROWS = [
     # -- we close first: the left column
     Row("1-8", "we close first, the peer follows", "",
-        "peer send 10; us recv 10; us send 20; peer recv 20; us=ESTABLISHED peer=ESTABLISHED; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT;"
+        "peer give 10; us recv 10; us send 20; peer recv 20; us=ESTABLISHED peer=ESTABLISHED; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT;"
         "peer eof = 0; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("1-8", "we shut down, the peer goes on sending and then follows, we close at last", "",
-        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 1000; us recv 1000; peer close; us eof = 0; us=TIME-WAIT peer=CLOSED; us close", OURS),
+        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 1000; us recv 1000; peer close; us eof = 0; us=TIME-WAIT peer=CLOSED; us close", OURS),
     Row("2", "our FIN is not acknowledged: FIN-WAIT-1", "",
         "deaf us; us close!; us=FIN-WAIT-1 peer=CLOSE-WAIT; hears us; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("2", "our FIN is lost and sent again", "",
@@ -91,71 +91,71 @@ ROWS = [
         "deaf us; deaf peer; us fin!; peer close; us=FIN-WAIT-1 peer=FIN-WAIT-1; hears us; us=CLOSING peer=FIN-WAIT-1; hears peer;"
         "us=TIME-WAIT peer=TIME-WAIT; us close", "us:FIN peer:FIN us:ACK peer:ACK"),
     Row("closing", "both FINs cross while we drain", "graceful",
-        "peer send 10; us push 10; peer recv 10; deaf us; deaf peer; us close!; peer close; us=FIN-WAIT-1 peer=FIN-WAIT-1; hears us; us=CLOSING;"
+        "peer give 10; us push 10; peer recv 10; deaf us; deaf peer; us close!; peer close; us=FIN-WAIT-1 peer=FIN-WAIT-1; hears us; us=CLOSING;"
         "hears peer; us=TIME-WAIT peer=TIME-WAIT", "us:FIN peer:FIN us:ACK peer:ACK"),
 
     # -- closed with unread data
     Row("rst", "ESTABLISHED, unread data: the close resets", "-graceful",
-        "peer send 10; us send 20; peer recv 20; us close; us=CLOSED peer=CLOSED", "us:RST"),
+        "peer give 10; us send 20; peer recv 20; us close; us=CLOSED peer=CLOSED", "us:RST"),
     Row("1-8", "ESTABLISHED, unread data: the close drains", "graceful",
-        "peer send 10; us send 20; us close!; peer eof = 20; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 30000; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT;"
+        "peer give 10; us send 20; us close!; peer eof = 20; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 30000; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT;"
         "peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "CLOSE-WAIT, unread data: the close resets", "-graceful",
-        "peer send 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us close; us=CLOSED peer=CLOSED", "peer:FIN us:ACK us:RST"),
+        "peer give 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us close; us=CLOSED peer=CLOSED", "peer:FIN us:ACK us:RST"),
     Row("3-6", "CLOSE-WAIT, unread data: the close sends FIN", "graceful",
-        "peer send 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us push 20; us close!; peer eof = 20; us=CLOSED peer=TIME-WAIT", THEIRS),
+        "peer give 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us push 20; us close!; peer eof = 20; us=CLOSED peer=TIME-WAIT", THEIRS),
     Row("rst", "FIN-WAIT-1, unread data: the close resets", "-graceful",
-        "peer send 10; deaf us; us fin!; us=FIN-WAIT-1 peer=CLOSE-WAIT; us close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "peer give 10; deaf us; us fin!; us=FIN-WAIT-1 peer=CLOSE-WAIT; us close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("2-6", "FIN-WAIT-1, unread data: the close drains", "graceful",
-        "peer send 10; deaf us; us fin!; us=FIN-WAIT-1 peer=CLOSE-WAIT; us close; stays 0.3 us=FIN-WAIT-1 peer=CLOSE-WAIT; hears us;"
+        "peer give 10; deaf us; us fin!; us=FIN-WAIT-1 peer=CLOSE-WAIT; us close; stays 0.3 us=FIN-WAIT-1 peer=CLOSE-WAIT; hears us;"
         "us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "FIN-WAIT-2, unread data: the close resets", "-graceful",
-        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; us close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10; us close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("4-6", "FIN-WAIT-2, unread data: the close drains", "graceful",
-        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; us close; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED",
+        "us fin!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10; us close; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED",
         OURS),
     Row("rst", "LAST-ACK, unread data: the close resets", "-graceful",
-        "peer send 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; deaf us; us fin!; us=LAST-ACK peer=TIME-WAIT; us close; us=CLOSED", "peer:FIN us:ACK us:FIN peer:ACK us:RST"),
+        "peer give 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; deaf us; us fin!; us=LAST-ACK peer=TIME-WAIT; us close; us=CLOSED", "peer:FIN us:ACK us:FIN peer:ACK us:RST"),
     Row("5-6", "LAST-ACK, unread data: the close waits for the ACK", "graceful",
-        "peer send 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; deaf us; us fin!; us=LAST-ACK peer=TIME-WAIT; us close; hears us; us=CLOSED peer=TIME-WAIT", THEIRS),
+        "peer give 10; peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; deaf us; us fin!; us=LAST-ACK peer=TIME-WAIT; us close; hears us; us=CLOSED peer=TIME-WAIT", THEIRS),
     Row("rst", "SHUT_RD, then unread data: the close resets", "-graceful",
-        "us shut-rd; peer send 10; us close; us=CLOSED peer=CLOSED", "us:RST"),
+        "us shut-rd; peer give 10; us close; us=CLOSED peer=CLOSED", "us:RST"),
     Row("1-8", "SHUT_RD, then unread data: the close drains", "graceful",
-        "us shut-rd; peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+        "us shut-rd; peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
 
     # -- data that come after the close
     Row("rst", "the peer sends after our close: the orphan resets", "-graceful",
-        "us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("1-8", "the peer sends after our close, the response not acknowledged: drained", "graceful",
-        "deaf us; us push 20; us close!; us=FIN-WAIT-1 peer=CLOSE-WAIT; hears us; us=FIN-WAIT-2; peer send 10; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT;"
+        "deaf us; us push 20; us close!; us=FIN-WAIT-1 peer=CLOSE-WAIT; hears us; us=FIN-WAIT-2; peer give 10; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT;"
         "peer eof = 20; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("1-8", "the peer sends after our close, the response acknowledged: drained", "always",
-        "us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close;"
+        "us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10; stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close;"
         "us=TIME-WAIT peer=CLOSED", OURS),
     Row("1-8", "the peer sends after our close, an upload of several segments, the response acknowledged: drained", "graceful",
-        "peer send 10; us recv 10; peer send 10; us recv 10; us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10;"
+        "peer give 10; us recv 10; peer give 10; us recv 10; us send 20; peer recv 20; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10;"
         "stays 0.3 us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "SHUT_RDWR, then data: the kernel resets, whatever the policy", "",
-        "us shut-rdwr; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer send 10; us=CLOSED peer=CLOSED; us close", "us:FIN peer:ACK us:RST"),
+        "us shut-rdwr; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer give 10; us=CLOSED peer=CLOSED; us close", "us:FIN peer:ACK us:RST"),
 
     # -- drains end
     Row("1-8", "drain: a peer that neither sends nor closes is left to the kernel", "graceful hurry",
-        "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+        "peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "drain: a peer that sends again after the bound is reset", "graceful hurry",
-        "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; peer send 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; orphan; peer give 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("rst", "drain: a peer that sends for ever is reset", "graceful hurry",
-        "peer send 10; us close!; peer trickle 12 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "peer give 10; us close!; peer trickle 12 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("rst", "drain: a peer that sends too much is reset", "graceful",
-        "peer send 10; us close!; peer send 40000000 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "peer give 10; us close!; peer send 40000000 = ECONNRESET|EPIPE; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
     Row("rst", "drain: a peer that resets ends it", "graceful",
-        "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer linger 1 0; peer close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK peer:RST"),
+        "peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer linger 1 0; peer close; us=CLOSED peer=CLOSED", "us:FIN peer:ACK peer:RST"),
 
     # -- the application asks for an RST
     Row("rst", "SO_LINGER {1,0} in ESTABLISHED", "-refuse", "us linger 1 0; us close; us=CLOSED peer=CLOSED", "us:RST"),
     Row("1-8", "SO_LINGER {1,0} in ESTABLISHED is refused", "refuse",
         "us linger 1 0; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("1-8", "SO_LINGER {1,0} with unread data is refused", "refuse",
-        "peer send 10; us push 20; us linger 1 0; us close!; peer eof = 20; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+        "peer give 10; us push 20; us linger 1 0; us close!; peer eof = 20; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("rst", "SO_LINGER {1,0} in CLOSE-WAIT", "-refuse",
         "peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us linger 1 0; us close; us=CLOSED peer=CLOSED", "peer:FIN us:ACK us:RST"),
     Row("3-6", "SO_LINGER {1,0} in CLOSE-WAIT is refused", "refuse",
@@ -210,15 +210,15 @@ ROWS = [
 
     # -- the process ends
     Row("1-8", "exit with nothing unread", "", "us exit; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED", OURS),
-    Row("rst", "exit with unread data resets", "-exit", "peer send 10; us push 20; us exit; us=CLOSED peer=CLOSED", "us:RST"),
+    Row("rst", "exit with unread data resets", "-exit", "peer give 10; us push 20; us exit; us=CLOSED peer=CLOSED", "us:RST"),
     Row("1-8", "exit with unread data drains", "exit",
-        "peer send 10; us push 20; us exit; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer eof = 20; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+        "peer give 10; us push 20; us exit; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer eof = 20; peer close; us=TIME-WAIT peer=CLOSED", OURS),
     Row("1-8", "SIGTERM with unread data drains", "exit",
-        "peer send 10; us push 20; us terminate; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer eof = 20; peer close; us=TIME-WAIT peer=CLOSED", OURS),
-    Row("rst", "SIGTERM with unread data resets", "-exit", "peer send 10; us terminate; us=CLOSED peer=CLOSED", "us:RST"),
-    Row("rst", "SIGKILL with unread data resets, whatever the policy", "", "peer send 10; us kill; us=CLOSED peer=CLOSED", "us:RST"),
+        "peer give 10; us push 20; us terminate; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer eof = 20; peer close; us=TIME-WAIT peer=CLOSED", OURS),
+    Row("rst", "SIGTERM with unread data resets", "-exit", "peer give 10; us terminate; us=CLOSED peer=CLOSED", "us:RST"),
+    Row("rst", "SIGKILL with unread data resets, whatever the policy", "", "peer give 10; us kill; us=CLOSED peer=CLOSED", "us:RST"),
     Row("1-8", "exit while we drain: the peer that goes on sending is reset", "graceful -exit",
-        "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; us exit; orphan; peer send 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
+        "peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; us exit; orphan; peer give 10; us=CLOSED peer=CLOSED", "us:FIN peer:ACK us:RST"),
 
     # -- listeners, and the address afterwards
     Row("rst", "a listener that is closed resets who waits in it", "",
@@ -228,7 +228,7 @@ ROWS = [
     Row("8", "the address after the peer's close is free at once", "",
         "peer fin; us=CLOSE-WAIT peer=FIN-WAIT-2; us close!; us=CLOSED peer=TIME-WAIT; us rebind", THEIRS, "accepted"),
     Row("rst", "the address after a reset is free at once", "-graceful",
-        "peer send 10; us close; us=CLOSED peer=CLOSED; us rebind", "us:RST", "accepted"),
+        "peer give 10; us close; us=CLOSED peer=CLOSED; us rebind", "us:RST", "accepted"),
     Row("7", "the address after a drain: TIME-WAIT keeps it", "graceful",
-        "peer send 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED; us rebind = EADDRINUSE", OURS, "accepted"),
+        "peer give 10; us close!; us=FIN-WAIT-2 peer=CLOSE-WAIT; peer close; us=TIME-WAIT peer=CLOSED; us rebind = EADDRINUSE", OURS, "accepted"),
 ]
