@@ -2,7 +2,7 @@
 """Two networks of our own, joined by a veth pair: `us`, where the program under test runs, and `peer`.
 
 Each is held by a process that ends when we do, so nothing is left behind however we end. What the kernel says (ss), what
-is dropped (nftables, by the other end's port) and what is captured (tcpdump, on our side of the wire) is asked here.
+is dropped (nftables) and what is captured (tcpdump, on our side of the wire) is asked here.
 """
 import os
 import shutil
@@ -14,11 +14,12 @@ STATES = {"ESTAB": "ESTABLISHED", "UNCONN": "CLOSED", "SYN-RECV": "SYN-RECEIVED"
 
 RULES = """
 table inet wire {
-	set deaf { type inet_service; }
+	set deaf4 { type inet_service . inet_service; }
+	set deaf6 { type inet_service . inet_service; }
 	chain input {
 		type filter hook input priority 0;
-		tcp dport @deaf drop
-		tcp sport @deaf drop
+		meta nfproto ipv4 tcp sport . tcp dport @deaf4 drop
+		meta nfproto ipv6 tcp sport . tcp dport @deaf6 drop
 		%s
 	}
 }
@@ -86,12 +87,12 @@ class Network:
         return subprocess.run(self.prefix(end) + list(command), timeout=30, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL).returncode == 0
 
-    def deafen(self, end, port):
-        """Segments of the connection with this port are dropped before TCP of that end sees them. They are captured."""
-        self.run(end, "nft", "add", "element", "inet", "wire", "deaf", "{ %d }" % port)
+    def deafen(self, end, family, sport, dport):
+        """Segments from the one to the other port are dropped before TCP of that end sees them. They are captured."""
+        self.run(end, "nft", "add", "element", "inet", "wire", "deaf%d" % family, "{ %d . %d }" % (sport, dport))
 
-    def undeafen(self, end, port):
-        self.run(end, "nft", "delete", "element", "inet", "wire", "deaf", "{ %d }" % port)
+    def undeafen(self, end, family, sport, dport):
+        self.run(end, "nft", "delete", "element", "inet", "wire", "deaf%d" % family, "{ %d . %d }" % (sport, dport))
 
     def state(self, end, sport, dport):
         """The kernel's word, as RFC 9293 writes it; CLOSED where the kernel knows no such connection."""

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Play scenarios.py: each row, under each policy that it speaks of, over IPv4 and IPv6, accepted and connected.
 
@@ -118,14 +118,14 @@ class Play:
             for step in filter(None, (step.strip() for step in row.steps.split(";"))):
                 try:
                     self.step(step)
-                except (Broken, OSError) as failure:
+                except (Broken, OSError, subprocess.SubprocessError) as failure:
                     raise Broken("at '%s': %s; the wire: %s" % (step, failure, self.conversation()))
             if not wait_for(PATIENCE_S, lambda: str_of(self.conversation(), row) == row.wire):
                 raise Broken("promised '%s', seen '%s'" % (row.wire, self.conversation()))
             if self.follows and not self.network.loses and self.conversation().fin_at_ns[self.follows] > self.conversation().data_acked_at_ns[self.follows]:
                 raise Broken("the FIN was not sent with the last data")
             self.played.append((row, self.ports))
-        except (Broken, OSError, BrokenPipeError) as failure:
+        except (Broken, OSError, subprocess.SubprocessError) as failure:
             self.failures[row] = str(failure) or repr(failure)
         for end in list(self.deaf):
             self.hear(end)
@@ -145,13 +145,16 @@ class Play:
         if only != "queued":
             passive.ask("accept")
         self.ports = (listening, connecting) if self.role == "accepted" else (connecting, listening)
-        self.unique = connecting
 
     def conversation(self):
         return self.tape.conversation(*self.ports)
 
+    def towards(self, end):
+        """The ports of a segment that comes to this end."""
+        return self.ports[::-1] if end == "us" else self.ports
+
     def hear(self, end):
-        self.network.undeafen(end, self.unique)
+        self.network.undeafen(end, self.family, *self.towards(end))
         self.deaf.discard(end)
 
     def step(self, step):
@@ -160,7 +163,7 @@ class Play:
             self.command(step)
         elif words[0] == "deaf":
             self.deaf.add(words[1])
-            self.network.deafen(words[1], self.unique)
+            self.network.deafen(words[1], self.family, *self.towards(words[1]))
         elif words[0] == "hears":
             self.hear(words[1])
         elif words[0] == "stays":

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Uploads in flight when the server answers and closes: complete answers, and RSTs from the server.
 
