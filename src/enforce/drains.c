@@ -149,12 +149,11 @@ static struct place *oldest_drain(void)
 	return oldest;
 }
 
-void la_drains_evict_oldest(void)
-{
-	struct place *oldest = oldest_drain();
+static _Atomic uint32_t crowded; /* the `max` that was exceeded; 0: none was */
 
-	if (oldest)
-		evict(oldest);
+void la_drains_crowded(uint32_t max)
+{
+	atomic_store_explicit(&crowded, max, memory_order_relaxed);
 }
 
 bool la_drains_evict(int fd)
@@ -273,10 +272,6 @@ static bool drain(struct place *place, uint64_t now_ns)
 		finish(place, LA_ENDING_NONE);
 		return true;
 	}
-	if (atomic_load_explicit(&place->state, memory_order_acquire) == PLACE_EVICTED) {
-		finish(place, LA_ENDING_EVICTED);
-		return true;
-	}
 	send_fin_if_due(place, now_ns);
 	for (reads = 0; reads < READS_A_TURN; reads++) {
 		got = la_sys(SYS_recvfrom, order->fd, NULL, INT_MAX, MSG_TRUNC | MSG_DONTWAIT, NULL,
@@ -294,6 +289,9 @@ static bool drain(struct place *place, uint64_t now_ns)
 		finish(place, LA_ENDING_EOF);
 	else if (got < 0 && got != -EAGAIN && got != -EINTR)
 		finish(place, LA_ENDING_RESET);
+	/* Only now: one that is over of itself has not been cut. */
+	else if (atomic_load_explicit(&place->state, memory_order_acquire) == PLACE_EVICTED)
+		finish(place, LA_ENDING_EVICTED);
 	else if (place->drained_bytes > order->bytes)
 		finish(place, LA_ENDING_BYTES);
 	else if (now_ns > place->started_ns + order->total_ns)
@@ -322,17 +320,33 @@ static void take_new(uint16_t *list, uint32_t *count)
 static uint16_t active[PLACES];
 static uint32_t active_count;
 
+/* Those that are over were ended by this very turn: what is left beyond the maximum is alive, and the oldest goes. */
+static void evict_beyond(uint32_t max, uint64_t now_ns)
+{
+	uint32_t i, oldest;
+
+	while (active_count > max) {
+		for (oldest = 0, i = 1; i < active_count; i++)
+			if (places[active[i]].started_ns < places[active[oldest]].started_ns)
+				oldest = i;
+		evict(&places[active[oldest]]);
+		drain(&places[active[oldest]], now_ns);
+		active[oldest] = active[--active_count];
+	}
+}
+
 uint64_t la_drains_turn(uint64_t now_ns)
 {
 	uint64_t next = LA_NEVER;
-	uint32_t i = 0;
+	uint32_t i = 0, max = atomic_exchange_explicit(&crowded, 0, memory_order_relaxed);
 
 	take_new(active, &active_count);
 	while (i < active_count) {
 		struct place *place = &places[active[i]];
 
-		if (place->due_ns > now_ns && atomic_load_explicit(&place->state,
-						      memory_order_acquire) != PLACE_EVICTED) {
+		if (!max && place->due_ns > now_ns &&
+			atomic_load_explicit(&place->state, memory_order_acquire) !=
+				PLACE_EVICTED) {
 			if (place->due_ns < next)
 				next = place->due_ns;
 			i++;
@@ -351,6 +365,8 @@ uint64_t la_drains_turn(uint64_t now_ns)
 			next = place->due_ns;
 		i++;
 	}
+	if (max)
+		evict_beyond(max, now_ns);
 	return next == LA_NEVER ? next : next - now_ns;
 }
 

@@ -67,8 +67,11 @@ int la_drains_reserve(uint64_t cookie);
 void la_drains_fill(int place, const struct la_drain_order *order);
 uint64_t la_drains_commit(int place);
 void la_drains_cancel(int place);
-/* End the oldest one, from any thread. */
-void la_drains_evict_oldest(void);
+/*
+ * Any thread: more than `max` places are taken. The helper looks at all of them at its next turn, and ends the oldest of those that are not over
+ * by themselves.
+ */
+void la_drains_crowded(uint32_t max);
 uint32_t la_drains_count(void);
 /* End the drain of this number. Returns false when there is none. */
 bool la_drains_evict(int fd);

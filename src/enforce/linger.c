@@ -40,7 +40,7 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 		return -1;
 	}
 	if (order->max && la_drains_count() > order->max)
-		la_drains_evict_oldest();
+		la_drains_crowded(order->max);
 	/*
 	 * A FIN now would cut short a send() that another thread is blocked in; a plain close would not. While output fills the buffer, that
 	 * cannot be told: the helper sends the FIN when all of it is out.
