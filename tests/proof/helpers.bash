@@ -61,6 +61,24 @@ tell() {
 	echo "$2" >&"${stdin_of[$1]}"
 }
 
+# told NAME LINE: the same, and waits for a line of answer, whose last word goes to `answer`.
+told() {
+	local lines
+	lines=$(said_lines "$1")
+	tell "$1" "${*:2}"
+	wait_until 15 has_said_more "$1" "$lines" || fail "$1: $(cat "$WORK/$1.err")" || return 1
+	# shellcheck disable=SC2034 # the caller's
+	answer=$(sed -n "$((lines + 1))s/.* //p" "$WORK/$1.out")
+}
+
+said_lines() {
+	grep -s -c '' "$WORK/$1.out" || true
+}
+
+has_said_more() { # NAME LINES
+	[[ $(said_lines "$1") -gt $2 ]] || ended "${pid_of[$1]}"
+}
+
 alive() {
 	kill -0 "${pid_of[$1]}" 2>/dev/null
 }

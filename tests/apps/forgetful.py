@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The sin: it reads every connection to its end, or not at all, and forgets it. On any address, as server and as client.
+
+forgetful.py: obeys lines of standard input, answers each with one line, and ends with it. Addresses are IPv4 or IPv6.
+    listen ADDRESS PORT             accept there, read to the end, forget              -> "listening PORT"
+    listen-both ADDRESS PORT        the same for IPv4 clients of an IPv6 address, too   -> "listening PORT"
+    listen-deaf ADDRESS PORT        accept there, read nothing                         -> "listening PORT"
+    listen-and-close ADDRESS PORT   accept there and close at once: a peer for others  -> "listening PORT"
+    connect ADDRESS PORT            connect, read to the end, forget                   -> "connected PORT", the local one
+PORT 0 is one that the kernel chooses.
+"""
+import selectors
+import signal
+import socket
+import sys
+
+SECONDS = 60
+
+signal.alarm(SECONDS)
+events = selectors.DefaultSelector()
+kept = []
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def accept(listener, manner):
+    connection = listener.accept()[0]
+    if manner == "listen-and-close":
+        connection.close()
+        return
+    kept.append(connection)
+    if manner != "listen-deaf":
+        events.register(connection, selectors.EVENT_READ, lambda: read(connection))
+
+
+def read(connection):
+    if not connection.recv(4096):
+        events.unregister(connection)
+
+
+def obey():
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit()
+    words = line.split()
+    if words[0] == "connect":
+        connection = socket.create_connection((words[1], int(words[2])))
+        kept.append(connection)
+        events.register(connection, selectors.EVENT_READ, lambda: read(connection))
+        print("connected", connection.getsockname()[1], flush=True)
+        return
+    listener = socket.create_server((words[1], int(words[2])), family=family(words[1]),
+                                    dualstack_ipv6=words[0] == "listen-both")
+    kept.append(listener)
+    events.register(listener, selectors.EVENT_READ, lambda: accept(listener, words[0]))
+    print("listening", listener.getsockname()[1], flush=True)
+
+
+events.register(sys.stdin, selectors.EVENT_READ, obey)
+while True:
+    for key, _ in events.select():
+        key.data()
