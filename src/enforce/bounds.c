@@ -288,6 +288,13 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	decide(suspect, now_ns);
 }
 
+/* What a step, or `max` before, has done once: a log line or a probe, or what would be done, leaves it where it stands. */
+static bool is_done(const struct suspect *suspect)
+{
+	return suspect->acted ||
+	       atomic_load(&suspect->record->steps_done) >= suspect->rule->steps_count;
+}
+
 /* `max`: never more at once, the one longest in the state goes first. One that still moves is no leak. */
 static void enforce_max(const struct la_rule *rule)
 {
@@ -295,11 +302,11 @@ static void enforce_max(const struct la_rule *rule)
 	uint32_t count = 0, i;
 
 	for (i = 0; i < suspects_count; i++)
-		count += suspects[i].rule == rule && !suspects[i].acted;
+		count += suspects[i].rule == rule && !is_done(&suspects[i]);
 	for (; count > rule->max; count--) {
 		oldest = NULL;
 		for (i = 0; i < suspects_count; i++)
-			if (suspects[i].rule == rule && !suspects[i].acted &&
+			if (suspects[i].rule == rule && !is_done(&suspects[i]) &&
 				suspects[i].idle_ns >= period_ns &&
 				(!oldest || suspects[i].since_ns < oldest->since_ns))
 				oldest = &suspects[i];
