@@ -5,6 +5,7 @@ forgetful.py: obeys lines of standard input, answers each with one line, and end
     listen ADDRESS PORT             accept there, read to the end, forget              -> "listening PORT"
     listen-both ADDRESS PORT        the same for IPv4 clients of an IPv6 address, too   -> "listening PORT"
     listen-deaf ADDRESS PORT        accept there, read nothing                         -> "listening PORT"
+    listen-half-close ADDRESS PORT  send our FIN first, then read to the end, forget   -> "listening PORT"
     listen-and-close ADDRESS PORT   accept there and close at once: a peer for others  -> "listening PORT"
     connect ADDRESS PORT            connect, read to the end, forget                   -> "connected PORT", the local one
 PORT 0 is one that the kernel chooses.
@@ -31,6 +32,8 @@ def accept(listener, manner):
         connection.close()
         return
     kept.append(connection)
+    if manner == "listen-half-close":
+        connection.shutdown(socket.SHUT_WR)
     if manner != "listen-deaf":
         events.register(connection, selectors.EVENT_READ, lambda: read(connection))
 
