@@ -46,6 +46,7 @@ static struct watch *watches;
 static struct suspect suspects[SUSPECTS];
 static uint32_t suspects_count, this_turn;
 static uint64_t next_ns, period_ns;
+static uint64_t stopped_ns; /* for so long the process did not run before this turn */
 static uint32_t sections_used;
 static _Atomic uint32_t idle; /* nothing is tracked: the helper need not look until something is */
 
@@ -225,6 +226,7 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->spared = false;
 		return;
 	}
+	watch->progress_ns += stopped_ns;
 	if (has_moved(&watch->last, &tcp.progress)) {
 		watch->last = tcp.progress;
 		watch->progress_ns = now_ns;
@@ -327,6 +329,8 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 		return LA_NEVER;
 	if (now_ns < next_ns)
 		return next_ns - now_ns;
+	/* SIGSTOP, a debugger, a frozen control group: the application could not move anything either, and is only about to. */
+	stopped_ns = next_ns && now_ns > next_ns + period_ns ? now_ns - next_ns : 0;
 	/* Set before looking: who publishes a connection after our look finds it set, and calls. */
 	atomic_store(&idle, 1);
 	this_turn++;

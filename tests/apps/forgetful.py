@@ -8,6 +8,7 @@ forgetful.py: obeys lines of standard input, answers each with one line, and end
     listen-half-close ADDRESS PORT  send our FIN first, then read to the end, forget   -> "listening PORT"
     listen-and-close ADDRESS PORT   accept there and close at once: a peer for others  -> "listening PORT"
     connect ADDRESS PORT            connect, read to the end, forget                   -> "connected PORT", the local one
+    say TEXT                        a line to the connection that came last            -> "said BYTES"
 PORT 0 is one that the kernel chooses.
 """
 import selectors
@@ -48,6 +49,9 @@ def obey():
     if not line:
         sys.exit()
     words = line.split()
+    if words[0] == "say":
+        print("said", kept[-1].send(line[4:].encode()), flush=True)
+        return
     if words[0] == "connect":
         connection = socket.create_connection((words[1], int(words[2])))
         kept.append(connection)
