@@ -141,6 +141,14 @@ static uint32_t stack_depth(const char *text)
 	return depth > LA_REGION_STACK_DEPTH ? LA_REGION_STACK_DEPTH : depth;
 }
 
+/* Asked for again at the first connection, when a program that writes its title over its environment (sshd) has long done so. */
+static const char *keep(char kept[256], const char *value)
+{
+	if (!value || strlen(value) >= 256)
+		return value;
+	return strcpy(kept, value);
+}
+
 void la_settings_read(struct la_settings *settings, char *const envp[])
 {
 	const char *disable = variable(envp, "LASTACK_DISABLE"),
@@ -153,8 +161,8 @@ void la_settings_read(struct la_settings *settings, char *const envp[])
 	slash = strrchr(settings->exe_path, '/');
 	settings->exe = slash ? slash + 1 : settings->exe_path;
 	settings->disabled = disable && strcmp(disable, "1") == 0;
-	settings->dir = variable(envp, "LASTACK_DIR");
-	settings->runtime_dir = variable(envp, "XDG_RUNTIME_DIR");
+	settings->dir = keep(settings->dir_kept, variable(envp, "LASTACK_DIR"));
+	settings->runtime_dir = keep(settings->runtime_dir_kept, variable(envp, "XDG_RUNTIME_DIR"));
 	settings->log = variable(envp, "LASTACK_LOG");
 	settings->stack_depth = stack_depth(variable(envp, "LASTACK_STACKS"));
 	la_policy_init(&settings->policy);

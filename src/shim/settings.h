@@ -10,6 +10,7 @@
 struct la_settings {
 	bool disabled;
 	const char *dir, *runtime_dir, *log;
+	char dir_kept[256], runtime_dir_kept[256];
 	uint32_t stack_depth;
 	char exe_path[256];
 	const char *exe;
