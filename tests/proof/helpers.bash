@@ -40,6 +40,12 @@ policy() {
 	cat >"$WORK/$1.policy"
 }
 
+# scaled POLICY: a shipped one with the times of its bounds cut down for a test (30 s to 1 s, 60 s to 2 s, 5 min to 4 s); its file.
+scaled() {
+	sed 's/^after 30s/after 1s/; s/^after 60s/after 2s/; s/^after 5m /after 4s /' "$TOP/policies/$1.policy" >"$WORK/$1-scaled.policy"
+	echo "$WORK/$1-scaled.policy"
+}
+
 lastack() {
 	"${network[@]}" env LASTACK_DIR="$WORK/regions" "$LASTACK" "$@"
 }
@@ -259,6 +265,31 @@ still_serves() { # PORT
 # The connections that report groups.
 leaks_are() {
 	[ "$(lastack report -J | jq '[.groups[].count] | add')" = "$1" ]
+}
+
+# ---- scenario: clients that no bound may harm ------------------------------------------------------------------------------
+
+# Through PORT to tests/apps/stuck_backend.py: a healthy one, and a half-closed one whose answer takes so long. Longer than any bound.
+NEIGHBOUR_SECONDS=6
+
+start_neighbours() { # PORT
+	start neighbours "$PYTHON" "$APPS/good_neighbours.py" "$1" $NEIGHBOUR_SECONDS
+}
+
+neighbours_are_unharmed() {
+	wait_until 30 ended "${pid_of[neighbours]}"
+	says "$WORK/neighbours.out" '^half-closed \([0-9]*\) of \1, then end of stream' &&
+		says "$WORK/neighbours.out" '^healthy \([0-9]*\) of \1, then end of stream' ||
+		fail "$(cat "$WORK/neighbours.out" "$WORK/neighbours.err")"
+}
+
+# The connections that `lastack report` has under that verdict.
+reported() {
+	lastack report -J | jq "[.groups[] | select(.verdict == \"$1\") | .count] | add // 0"
+}
+
+reported_are() { # COUNT VERDICT
+	[ "$(reported "$2")" = "$1" ]
 }
 
 # ---- scenario: gunicorn answers an upload that nobody reads ----------------------------------------------------------------
