@@ -11,10 +11,8 @@ import sys
 import threading
 import time
 
-port, count = int(sys.argv[1]), int(sys.argv[2]) * 4
 
-
-def half_closed():
+def half_closed(port, count):
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"talk %d\n" % count)
         connection.shutdown(socket.SHUT_WR)
@@ -31,7 +29,7 @@ def lines_of(connection):
     return lines, end
 
 
-def healthy():
+def healthy(port, count):
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"echo\n")
         lines = connection.makefile("rb")
@@ -44,13 +42,18 @@ def healthy():
         return "healthy", (count, "end of stream" if not lines.read() else "more than was sent")
 
 
-def run(client):
-    name, (lines, end) = client()
+def run(client, port, count):
+    name, (lines, end) = client(port, count)
     print(f"{name} {lines} of {count}, then {end}\n", end="", flush=True)
 
 
-threads = [threading.Thread(target=run, args=(client,)) for client in (half_closed, healthy)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
+def main(port, seconds):
+    threads = [threading.Thread(target=run, args=(client, port, seconds * 4)) for client in (half_closed, healthy)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

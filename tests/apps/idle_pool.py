@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The sin, in the wild: a pool of idle keep-alive connections that the server has closed long ago.
 
-idle_pool.py COUNT: http.client connections to a server of its own (another process, not preloaded), which closes each of them
+idle_pool.py COUNT [PORT SECONDS]: http.client connections to a server of its own (another process, not preloaded), which closes each of them
 right after its first answer. The pool keeps them and looks at none. Prints "pooled PORT" and ends with its standard input.
+With PORT, it is a good neighbour to itself meanwhile: good_neighbours.py in the same process.
 """
 import http.client
 import http.server
@@ -10,6 +11,8 @@ import os
 import signal
 import subprocess
 import sys
+
+import good_neighbours
 
 SECONDS = 60
 
@@ -49,6 +52,8 @@ def main():
             connection.getresponse().read()
             pool.append(connection)
         print("pooled", port, flush=True)
+        if len(sys.argv) > 2:
+            good_neighbours.main(int(sys.argv[2]), int(sys.argv[3]))
         sys.stdin.readline()
     finally:
         server.kill()

@@ -13,7 +13,7 @@ teardown() {
 }
 
 pool() {
-	start pool "${preloaded[@]}" "$PYTHON" "$APPS/idle_pool.py" 5
+	start pool "${preloaded[@]}" "$PYTHON" "$APPS/idle_pool.py" 5 "$@"
 	wait_until 15 says "$WORK/pool.out" '^pooled ' || fail "$(cat "$WORK/pool.err")"
 	port=$(sed -n 's/^pooled //p' "$WORK/pool.out")
 	wait_until 5 sockets_are 5 state close-wait "dport = :$port"
@@ -44,6 +44,19 @@ pool() {
 	pool
 	wait_until 4 sockets_are 0 state close-wait "dport = :$port"
 	alive pool
+	[ ! -s "$WORK/pool.err" ]
+}
+
+@test "http.client pool: legacy-server with shorter times ends them, and harms no neighbour in the same process" {
+	use "$(scaled legacy-server)"
+	start backend "$PYTHON" "$APPS/stuck_backend.py"
+	pool "$(port_of backend)" $NEIGHBOUR_SECONDS
+	wait_until 10 sockets_are 0 state close-wait "dport = :$port"
+	alive pool
+	wait_until 30 says "$WORK/pool.out" '^healthy '
+	wait_until 10 says "$WORK/pool.out" '^half-closed '
+	neighbours_say_so pool
+	[ "$(grep -c 'action=shutdown .*result=ok role=client' "$WORK/lastack.log")" -eq 5 ]
 	[ ! -s "$WORK/pool.err" ]
 }
 

@@ -278,9 +278,13 @@ start_neighbours() { # PORT
 
 neighbours_are_unharmed() {
 	wait_until 30 ended "${pid_of[neighbours]}"
-	says "$WORK/neighbours.out" '^half-closed \([0-9]*\) of \1, then end of stream' &&
-		says "$WORK/neighbours.out" '^healthy \([0-9]*\) of \1, then end of stream' ||
-		fail "$(cat "$WORK/neighbours.out" "$WORK/neighbours.err")"
+	neighbours_say_so neighbours
+}
+
+neighbours_say_so() { # NAME: of the program that is the neighbours
+	says "$WORK/$1.out" '^half-closed \([0-9]*\) of \1, then end of stream' &&
+		says "$WORK/$1.out" '^healthy \([0-9]*\) of \1, then end of stream' ||
+		fail "$(cat "$WORK/$1.out" "$WORK/$1.err")"
 }
 
 # The connections that `lastack report` has under that verdict.

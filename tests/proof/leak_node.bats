@@ -70,6 +70,21 @@ teardown() {
 	[ "$(grep -c 'action=shutdown' "$WORK/lastack.log")" -eq 10 ]
 }
 
+@test "node leak: bounded-close-wait with shorter times ends the leaked ones, and harms no neighbour in the same process" {
+	use "$(scaled bounded-close-wait)"
+	leak_server
+	wait_until 10 says "$WORK/node.out" '^neighbours '
+	port=$(sed -n 's/^neighbours //p' "$WORK/node.out")
+	start_neighbours "$port"
+	leak_clients
+	wait_until 5 sockets_are 1 state close-wait "sport = :$port"
+	wait_until 10 stuck_are 0
+	sockets_are 1 state close-wait "sport = :$port"
+	neighbours_are_unharmed
+	[ "$(grep -c 'action=shutdown .*result=ok' "$WORK/lastack.log")" -eq 10 ]
+	[ ! -s "$WORK/node.err" ]
+}
+
 @test "node leak: LASTACK_MODE=observe decides, and leaves every connection where it is" {
 	policy bound <<-'END'
 		[close-wait]
