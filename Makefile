@@ -50,8 +50,8 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites minute \
-        show-servers restart wire \
+.PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites \
+        minute show-servers restart wire long \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -98,6 +98,10 @@ check: deps ## everything: build, unit tests, tests with real programs
 
 check-unit: $(UNIT_BIN) ## only the unit tests
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+long: deps ## proofs that take their time: probes and who has gone, leaks of haproxy, ssh and sshd (2 minutes)
+	$(Q)$(MAKE) all $(APP_BIN)
+	$(Q)BUILD=$(BUILD) tests/run.sh tests/long/*.bats
 
 differential: ## random programs of both ends: each step compared with the kernel (STEPS=, SEED=, MODE=observe|enforce)
 	$(Q)$(MAKE) all $(BUILD)/tests/differential/driver

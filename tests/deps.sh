@@ -16,6 +16,7 @@ wanted=(
 	"clang-format:clang-format" "cppcheck:cppcheck" "shellcheck:shellcheck" "musl-tools:musl-gcc"
 	"iproute2:ss" "nftables:/usr/sbin/nft" "strace:strace" "tcpdump:tcpdump" "procps:pgrep" "perl:/usr/bin/perl" "python3:/usr/bin/python3" "python3-prometheus-client:/usr/lib/python3/dist-packages/prometheus_client/__init__.py" "python3-jsonschema:/usr/lib/python3/dist-packages/jsonschema/__init__.py"
 	"nodejs:node" "gunicorn:/usr/bin/gunicorn" "nginx-light:/usr/sbin/nginx" "wrk:wrk" "socat:socat"
+	"haproxy:/usr/sbin/haproxy"
 	"g++:g++" "libasan8:/usr/lib/x86_64-linux-gnu/libasan.so.8" "libtsan2:/usr/lib/x86_64-linux-gnu/libtsan.so.2"
 	"libjemalloc2:/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 	"libtcmalloc-minimal4:/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"

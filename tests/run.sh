@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests and count them. `run.sh`: all; `run.sh unit`; `run.sh FILE.bats...`. Last line: N passed, N failed, N skipped.
+# Run the tests and count them. `run.sh`: all but tests/long; `run.sh unit`; `run.sh FILE.bats...`. Last line: N passed, N failed, N skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build}
@@ -55,7 +55,7 @@ case ${1:-all} in
 unit) run_unit ;;
 all)
 	run_unit
-	mapfile -t files < <(find tests -name '*.bats' | sort)
+	mapfile -t files < <(find tests -name '*.bats' -not -path 'tests/long/*' | sort)
 	run_bats "${files[@]}"
 	;;
 *) run_bats "$@" ;;

@@ -2,7 +2,7 @@
 """Clients that no bound may harm, beside those that leak: to stuck_backend.py, through whatever stands before it.
 
 good_neighbours.py PORT SECONDS
-One has shut down its side and is being answered all that time, four lines a second; one talks to and fro all that time. Prints
+One has shut down its side and is being answered all that time, ten lines a second; one talks to and fro all that time. Prints
     half-closed N of N, then end of stream
     healthy N of N, then end of stream
 """
@@ -37,7 +37,7 @@ def healthy(port, count):
             connection.sendall(b"%d\n" % number)
             if lines.readline() != b"%d\n" % number:
                 return "healthy", (number, "a wrong answer")
-            time.sleep(0.25)
+            time.sleep(0.1)
         connection.shutdown(socket.SHUT_WR)
         return "healthy", (count, "end of stream" if not lines.read() else "more than was sent")
 
@@ -48,7 +48,7 @@ def run(client, port, count):
 
 
 def main(port, seconds):
-    threads = [threading.Thread(target=run, args=(client, port, seconds * 4)) for client in (half_closed, healthy)]
+    threads = [threading.Thread(target=run, args=(client, port, seconds * 10)) for client in (half_closed, healthy)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -19,7 +19,7 @@ SECONDS = 60
 
 class ClosesWhenIdle(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 0.1  # seconds of idleness after which the server closes
+    timeout = 0.5  # seconds of idleness after which the server closes
 
     def do_GET(self):
         self.send_response(200)

@@ -34,7 +34,7 @@ const neighbours = net.createServer({ allowHalfOpen: true }, (socket) => {
                 socket.end();
             } else {
                 socket.write(`${said++}\n`);
-                setTimeout(talk, 250);
+                setTimeout(talk, 100);
             }
         };
         talk();

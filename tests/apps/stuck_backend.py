@@ -3,7 +3,7 @@
 
 stuck_backend.py: a plain TCP server, prints "listening PORT" and ends with its standard input. A client says in a line what it wants:
     stuck       its end is read, and never answered: the connection is never closed
-    talk N      N lines after the client's end, a quarter of a second each, then the end
+    talk N      N lines after the client's end, a tenth of a second each, then the end
     echo        each further line comes back, up to the client's end
 """
 import signal
@@ -27,7 +27,7 @@ class Connection(socketserver.StreamRequestHandler):
         if words[0] == b"stuck":
             never.wait()
         for number in range(int(words[1])):
-            time.sleep(0.25)
+            time.sleep(0.1)
             self.wfile.write(b"%d\n" % number)
 
 

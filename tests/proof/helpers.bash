@@ -40,9 +40,9 @@ policy() {
 	cat >"$WORK/$1.policy"
 }
 
-# scaled POLICY: a shipped one with the times of its bounds cut down for a test (30 s to 1 s, 60 s to 2 s, 5 min to 4 s); its file.
+# scaled POLICY: a shipped one with the times of its bounds cut down for a test (30 s to 0.5 s, 60 s to 1 s, 5 min to 2 s); its file.
 scaled() {
-	sed 's/^after 30s/after 1s/; s/^after 60s/after 2s/; s/^after 5m /after 4s /' "$TOP/policies/$1.policy" >"$WORK/$1-scaled.policy"
+	sed 's/^after 30s/after 500ms/; s/^after 60s/after 1s/; s/^after 5m /after 2s /' "$TOP/policies/$1.policy" >"$WORK/$1-scaled.policy"
 	echo "$WORK/$1-scaled.policy"
 }
 
@@ -270,7 +270,7 @@ leaks_are() {
 # ---- scenario: clients that no bound may harm ------------------------------------------------------------------------------
 
 # Through PORT to tests/apps/stuck_backend.py: a healthy one, and a half-closed one whose answer takes so long. Longer than any bound.
-NEIGHBOUR_SECONDS=6
+NEIGHBOUR_SECONDS=4
 
 start_neighbours() { # PORT
 	start neighbours "$PYTHON" "$APPS/good_neighbours.py" "$1" $NEIGHBOUR_SECONDS

@@ -8,7 +8,7 @@ LEAKS=5
 setup() {
 	WORK=$BATS_TEST_TMPDIR
 	# shellcheck source=tests/proof/helpers.bash
-	source "$BATS_TEST_DIRNAME/helpers.bash"
+	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
 	[ "$(id -u)" -eq 0 ] || skip "this sshd logs in root: needs root"
 	start backend "$PYTHON" "$APPS/stuck_backend.py"
 	backend_port=$(port_of backend)
@@ -65,7 +65,7 @@ waits_for_the_program() {
 	leak
 	wait_until 5 waits_for_ssh $LEAKS
 	wait_until 5 waits_for_the_program $LEAKS
-	stays 3 waits_for_ssh $LEAKS # longer than the bounds of the next tests
+	stays 2 waits_for_ssh $LEAKS # longer than the bounds of the next tests
 	waits_for_the_program $LEAKS
 }
 

@@ -9,7 +9,7 @@ LEAKS=5
 setup() {
 	WORK=$BATS_TEST_TMPDIR
 	# shellcheck source=tests/proof/helpers.bash
-	source "$BATS_TEST_DIRNAME/helpers.bash"
+	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
 	start backend "$PYTHON" "$APPS/stuck_backend.py"
 	backend_port=$(port_of backend)
 }
@@ -63,7 +63,7 @@ waits_for_the_program() {
 	leak
 	wait_until 5 waits_for_us $LEAKS
 	wait_until 5 waits_for_the_program $LEAKS
-	stays 3 waits_for_us $LEAKS # longer than the bounds of the next tests
+	stays 2 waits_for_us $LEAKS # longer than the bounds of the next tests
 	waits_for_the_program $LEAKS
 }
 
