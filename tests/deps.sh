@@ -22,7 +22,7 @@ wanted=(
 	"libtcmalloc-minimal4:/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4"
 	"libfaketime:/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 	"libsocket-wrapper:/usr/lib/x86_64-linux-gnu/libsocket_wrapper.so" "libeatmydata1:/usr/lib/x86_64-linux-gnu/libeatmydata.so"
-	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "curl:curl" "jq:jq" "binutils:readelf" "spin:spin" "git:git"
+	"openssh-server:/usr/sbin/sshd" "openssh-client:ssh" "openssl:openssl" "curl:curl" "jq:jq" "binutils:readelf" "spin:spin" "git:git"
 	"$@"
 )
 missing=()

@@ -8,12 +8,20 @@ forgetful.py: obeys lines of standard input, answers each with one line, and end
     listen-half-close ADDRESS PORT  send our FIN first, then read to the end, forget   -> "listening PORT"
     listen-and-close ADDRESS PORT   accept there and close at once: a peer for others  -> "listening PORT"
     connect ADDRESS PORT            connect, read to the end, forget                   -> "connected PORT", the local one
-    say TEXT                        a line to the connection that came last            -> "said BYTES"
+Of the connection that came last:
+    say TEXT                        send it a line                                     -> "said BYTES"
+    read                            read from it                                       -> "read BYTES" or "read ERROR"
+    close, close-by-reset           close it; with SO_LINGER {1,0}                     -> "closed 1"
+And a daemon's habit:
+    close-all-from NUMBER           whatever is open from there on                     -> "closed COUNT"
 PORT 0 is one that the kernel chooses.
 """
+import errno
+import os
 import selectors
 import signal
 import socket
+import struct
 import sys
 
 SECONDS = 60
@@ -44,6 +52,34 @@ def read(connection):
         events.unregister(connection)
 
 
+def receive(connection):
+    try:
+        return len(connection.recv(4096))
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+def close(connection, by_reset):
+    if connection in events.get_map():
+        events.unregister(connection)
+    if by_reset:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    return 1
+
+
+def close_from(number):
+    closed = 0
+    for fd in range(number, 5000):
+        try:
+            os.close(fd)
+            closed += 1
+        except OSError:
+            pass
+    os.closerange(number, 5000)
+    return closed
+
+
 def obey():
     line = sys.stdin.readline()
     if not line:
@@ -51,6 +87,15 @@ def obey():
     words = line.split()
     if words[0] == "say":
         print("said", kept[-1].send(line[4:].encode()), flush=True)
+        return
+    if words[0] == "read":
+        print("read", receive(kept[-1]), flush=True)
+        return
+    if words[0] in ("close", "close-by-reset"):
+        print("closed", close(kept.pop(), words[0] == "close-by-reset"), flush=True)
+        return
+    if words[0] == "close-all-from":
+        print("closed", close_from(int(words[1])), flush=True)
         return
     if words[0] == "connect":
         connection = socket.create_connection((words[1], int(words[2])))

@@ -29,6 +29,10 @@ stands_no_more() {
 	sockets_are 0 state connected exclude time-wait "sport = :$port and dst $1"
 }
 
+all_are_probed() {
+	[ "$(grep -c action=keepalive "$WORK/lastack.log")" -eq 3 ]
+}
+
 # segments FILTER...: of those that were captured.
 segments() {
 	tcpdump -n -r "$WORK/all.pcap" "$@" 2>/dev/null | wc -l
@@ -61,7 +65,7 @@ position() { # ADDRESS: state and verdict, as lastack lists them
 		add rule ip gone in ip saddr $UNREACHABLE drop; add rule ip gone in ip daddr $UNREACHABLE drop"
 	# The kernel of the one that has gone has forgotten it: only then can a probe find out.
 	wait_until 10 sockets_are 0 state fin-wait-2 "src $GONE"
-	wait_until 10 test "$(grep -c action=keepalive "$WORK/lastack.log")" -eq 3
+	wait_until 10 all_are_probed
 
 	wait_until 20 stands_no_more $GONE
 	stands $UNREACHABLE
