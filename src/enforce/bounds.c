@@ -25,7 +25,8 @@ struct watch {
 	uint32_t generation;
 	uint32_t state; /* kernel's */
 	uint32_t turn;
-	bool spared; /* said once that another process may hold it */
+	bool spared;  /* said once that another process may hold it */
+	bool waiting; /* said once that there is no number for a dup */
 	uint64_t since_ns, progress_ns;
 	struct la_progress last;
 };
@@ -133,7 +134,8 @@ static bool is_spared(struct suspect *suspect, enum la_action action)
 	return true;
 }
 
-static void act(struct suspect *suspect, enum la_action action, uint32_t steps_done)
+/* False when no descriptor was left for a dup: a drain gives way, and the next look tries again. */
+static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_done)
 {
 	static const enum la_counter done[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_ACTED_LOG,
 		[LA_ACTION_KEEPALIVE] = LA_COUNT_ACTED_KEEPALIVE,
@@ -144,6 +146,7 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		[LA_ACTION_SHUTDOWN] = LA_COUNT_WOULD_SHUTDOWN,
 		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
 	struct la_connection_record *record = suspect->record;
+	struct watch *watch = &watches[suspect->index];
 	bool observe = la_in_force()->observe;
 	/* By the slot: the record may be another connection's since it was looked at. */
 	int result = observe ? 0 : la_act(suspect->fd, la_track_cookie(suspect->slot), action);
@@ -160,7 +163,14 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		.idle_ns = suspect->idle_ns};
 
 	suspect->acted = true;
-	atomic_store(&record->steps_done, (uint8_t)steps_done);
+	if (result == -EMFILE) {
+		la_drains_evict_oldest();
+		if (watch->waiting)
+			return false;
+		watch->waiting = true;
+	} else {
+		atomic_store(&record->steps_done, (uint8_t)steps_done);
+	}
 	if (result < 0)
 		la_helper_count(LA_COUNT_ACT_FAILED);
 	else
@@ -174,6 +184,7 @@ static void act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 	if (result == 0 && !observe && action == LA_ACTION_RESET)
 		la_track_fold(record, suspect->generation, LA_SEEN_RESET, us);
 	la_log(&line);
+	return result != -EMFILE;
 }
 
 static void decide(struct suspect *suspect, uint64_t now_ns)
@@ -183,11 +194,12 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
 
 	if (decision.action != LA_ACTION_NONE &&
-		is_spared(suspect, (enum la_action)decision.action)) {
-		decision.next = decision.action; /* due, and waiting for the other holder */
+		(is_spared(suspect, (enum la_action)decision.action) ||
+			!act(suspect, (enum la_action)decision.action, decision.step + 1))) {
+		/* Due, and waiting for the other holder or for a number. */
+		decision.next = decision.action;
 		decision.next_in_ns = 0;
 	} else if (decision.action != LA_ACTION_NONE) {
-		act(suspect, (enum la_action)decision.action, decision.step + 1);
 		decision = la_policy_decide(suspect->rule, suspect->idle_ns, decision.step + 1);
 	}
 	atomic_store(&record->next_us,
@@ -223,7 +235,7 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->last = tcp.progress;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
-		watch->spared = false;
+		watch->spared = watch->waiting = false;
 		return;
 	}
 	watch->progress_ns += stopped_ns;

@@ -12,7 +12,9 @@ Of the connection that came last:
     say TEXT                        send it a line                                     -> "said BYTES"
     read                            read from it                                       -> "read BYTES" or "read ERROR"
     close, close-by-reset           close it; with SO_LINGER {1,0}                     -> "closed 1"
-And a daemon's habit:
+And of descriptors:
+    fill                            open as many as there may be                       -> "opened COUNT"
+    free                            close one of those                                 -> "closed 1"
     close-all-from NUMBER           whatever is open from there on                     -> "closed COUNT"
 PORT 0 is one that the kernel chooses.
 """
@@ -29,6 +31,7 @@ SECONDS = 60
 signal.alarm(SECONDS)
 events = selectors.DefaultSelector()
 kept = []
+fillers = []
 
 
 def family(address):
@@ -80,6 +83,14 @@ def close_from(number):
     return closed
 
 
+def fill():
+    try:
+        while True:
+            fillers.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        return len(fillers)
+
+
 def obey():
     line = sys.stdin.readline()
     if not line:
@@ -93,6 +104,13 @@ def obey():
         return
     if words[0] in ("close", "close-by-reset"):
         print("closed", close(kept.pop(), words[0] == "close-by-reset"), flush=True)
+        return
+    if words[0] == "fill":
+        print("opened", fill(), flush=True)
+        return
+    if words[0] == "free":
+        os.close(fillers.pop())
+        print("closed 1", flush=True)
         return
     if words[0] == "close-all-from":
         print("closed", close_from(int(words[1])), flush=True)

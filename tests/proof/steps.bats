@@ -138,3 +138,30 @@ one_too_many() {
 	one_too_many reset
 	grep -q 'action=reset .*result=would' "$WORK/lastack.log"
 }
+
+results_are() { # COUNT RESULT
+	[ "$(grep -s -c "action=shutdown .*result=$2" "$WORK/lastack.log")" = "$1" ]
+}
+
+@test "out of descriptors: what could not be done is done as soon as there is one" {
+	limited=(bash -c 'ulimit -n 64 && exec "$@"' limited)
+	mode=("${limited[@]}")
+	forgetful_server <<-'END'
+		[close-wait]
+		after 500ms = shutdown
+	END
+	for i in 2 3 4; do
+		start "client$i" socat -u STDIN "TCP:127.0.0.1:$port,bind=127.0.0.$i"
+		wait_until 5 sockets_are 1 state established "sport = :$port and dst 127.0.0.$i"
+	done
+	told server fill
+	for i in 2 3 4; do
+		stop "client$i"
+	done
+	wait_until 10 results_are 3 failed
+	stays 1 sockets_are 3 state close-wait "sport = :$port"
+	results_are 3 failed # said once
+	told server free
+	wait_until 10 sockets_are 0 state close-wait "sport = :$port"
+	results_are 3 ok
+}
