@@ -253,7 +253,7 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	enum la_section section;
 	struct la_view view;
 	const struct la_rule *rule;
-	struct suspect *suspect;
+	struct suspect *suspect, uncounted;
 	uint64_t since[LA_SEEN_COUNT];
 	int state;
 	bool is_new;
@@ -288,9 +288,10 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
 							    : LA_EOF_NONE);
 	rule = la_policy_find(la_in_force(), section, &view);
-	if (!rule || suspects_count == SUSPECTS)
+	if (!rule)
 		return;
-	suspect = &suspects[suspects_count++];
+	/* Those beyond SUSPECTS are acted on, too; `max` chooses among so many. */
+	suspect = suspects_count < SUSPECTS ? &suspects[suspects_count++] : &uncounted;
 	*suspect = (struct suspect){.rule = rule,
 		.record = record,
 		.index = index,
