@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 HAZARDS=25
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/.."
+	cd "$BATS_TEST_DIRNAME/.." || return
 }
 
 rows() {
