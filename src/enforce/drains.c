@@ -149,6 +149,14 @@ static struct place *oldest_drain(void)
 	return oldest;
 }
 
+void la_drains_evict_oldest(void)
+{
+	struct place *oldest = oldest_drain();
+
+	if (oldest)
+		evict(oldest);
+}
+
 static _Atomic uint32_t crowded; /* the `max` that was exceeded; 0: none was */
 
 void la_drains_crowded(uint32_t max)

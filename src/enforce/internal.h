@@ -73,6 +73,8 @@ void la_drains_cancel(int place);
  */
 void la_drains_crowded(uint32_t max);
 uint32_t la_drains_count(void);
+/* End the oldest one at the helper's next turn: somebody needs its number. */
+void la_drains_evict_oldest(void);
 /* End the drain of this number. Returns false when there is none. */
 bool la_drains_evict(int fd);
 /* Helper: drain what is due; returns ns until the next is. */
