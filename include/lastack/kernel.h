@@ -60,6 +60,8 @@ bool la_kernel_is_writable(int fd);
 int la_kernel_probe(int fd);
 int la_kernel_shut_down(int fd);
 int la_kernel_reset(int fd);
+/* May its address be bound again while this connection, or its TIME-WAIT, is there (SO_REUSEADDR)? */
+bool la_kernel_shares_address(int fd);
 /* A sockaddr as it came from the kernel -> address as in struct la_names and port; false when not an IP address. */
 bool la_kernel_address(const void *sockaddr, unsigned int length, uint8_t address[16],
 	uint16_t *port, uint8_t *family);

@@ -29,6 +29,7 @@ enum {
 #define LAST_PAUSE_NS  (32 * LA_MS_NS)
 #define FIN_QUIET_NS   (25 * LA_MS_NS)
 #define FIN_PAUSE_NS   (4 * LA_MS_NS)
+#define STOPPED_NS     (1000 * LA_MS_NS) /* a turn that comes so late: the process did not run */
 
 enum place_state { PLACE_FREE, PLACE_TAKEN, PLACE_DRAINING, PLACE_EVICTED };
 
@@ -164,6 +165,26 @@ void la_drains_crowded(uint32_t max)
 	atomic_store_explicit(&crowded, max, memory_order_relaxed);
 }
 
+int la_drains_oldest(void)
+{
+	struct place *oldest = oldest_drain();
+
+	return oldest ? oldest->order.fd : -1;
+}
+
+int la_drains_next(uint32_t *at)
+{
+	uint32_t high = atomic_load(&places_high);
+
+	while (*at < high) {
+		struct place *place = &places[(*at)++];
+
+		if (atomic_load_explicit(&place->state, memory_order_acquire) >= PLACE_DRAINING)
+			return place->order.fd;
+	}
+	return -1;
+}
+
 bool la_drains_evict(int fd)
 {
 	uint32_t high = atomic_load(&places_high), i;
@@ -203,8 +224,13 @@ static void finish(struct place *place, enum la_ending ending)
 		.fd = -1,
 		.bytes = place->drained_bytes};
 
-	if (ending != LA_ENDING_NONE)
+	if (ending != LA_ENDING_NONE) {
 		line.unacked = la_kernel_unacked(order->fd);
+		/* A server that is to start anew may wonder: an RST would have left nothing. */
+		line.keeps_address = line.record->role == LA_ROLE_SERVER &&
+				     (ending == LA_ENDING_EOF || ending == LA_ENDING_ACKED) &&
+				     !la_kernel_shares_address(order->fd);
+	}
 	la_log(&line);
 	la_helper_count(endings[ending].counter);
 	la_track_drained(order->index, order->generation, ending, place->drained_bytes);
@@ -343,11 +369,26 @@ static void evict_beyond(uint32_t max, uint64_t now_ns)
 	}
 }
 
+/* Time in which the process did not run (SIGSTOP) is nobody's idleness: the peers had only us to wait for. */
+static void forgive(uint64_t stopped_ns)
+{
+	uint32_t i;
+
+	for (i = 0; i < active_count; i++) {
+		places[active[i]].started_ns += stopped_ns;
+		places[active[i]].progress_ns += stopped_ns;
+		places[active[i]].quiet_since_ns += stopped_ns;
+	}
+}
+
 uint64_t la_drains_turn(uint64_t now_ns)
 {
+	static uint64_t expected_ns;
 	uint64_t next = LA_NEVER;
 	uint32_t i = 0, max = atomic_exchange_explicit(&crowded, 0, memory_order_relaxed);
 
+	if (active_count && now_ns > expected_ns + STOPPED_NS)
+		forgive(now_ns - expected_ns);
 	take_new(active, &active_count);
 	while (i < active_count) {
 		struct place *place = &places[active[i]];
@@ -375,6 +416,7 @@ uint64_t la_drains_turn(uint64_t now_ns)
 	}
 	if (max)
 		evict_beyond(max, now_ns);
+	expected_ns = next;
 	return next == LA_NEVER ? next : next - now_ns;
 }
 
@@ -429,57 +471,4 @@ void la_drains_abandon(void)
 	atomic_store(&taken, 0);
 	atomic_store(&queue_made, 0);
 	active_count = 0;
-}
-
-#define CLOSES_WITHIN_NS (1000 * LA_MS_NS)
-
-/* The helper closes it, at its next turn, which is now. False if it cannot run. */
-static bool wait_until_closed(int fd, uint64_t until)
-{
-	uint64_t own = la_slot_load(fd);
-
-	la_helper_wake();
-	while (LA_SLOT_IS_OWN(own) && la_slot_load(fd) == own) {
-		if (la_now_ns() > until)
-			return false;
-		la_sys(SYS_sched_yield);
-	}
-	return true;
-}
-
-void la_enforce_give_way(int fd)
-{
-	if (!la_log_gives_way(fd) && la_drains_evict(fd))
-		wait_until_closed(fd, la_now_ns() + CLOSES_WITHIN_NS);
-}
-
-void la_enforce_leave_room(int fd)
-{
-	uint32_t high = atomic_load(&places_high), i;
-	uint64_t until;
-	long lowest;
-
-	if (!la_drains_count())
-		return;
-	lowest = la_sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
-	if (lowest >= 0)
-		la_sys(SYS_close, lowest);
-	if (lowest >= 0 && lowest < la_act_base())
-		return;
-	for (i = 0; i < high; i++)
-		evict(&places[i]);
-	until = la_now_ns() + CLOSES_WITHIN_NS;
-	for (i = 0; i < high; i++)
-		if (atomic_load(&places[i].state) == PLACE_EVICTED &&
-			!wait_until_closed(places[i].order.fd, until))
-			return;
-}
-
-bool la_enforce_make_room(void)
-{
-	struct place *oldest = oldest_drain();
-	int fd = oldest ? oldest->order.fd : -1;
-
-	return fd >= 0 && la_drains_evict(fd) &&
-	       wait_until_closed(fd, la_now_ns() + CLOSES_WITHIN_NS);
 }

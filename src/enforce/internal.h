@@ -75,6 +75,10 @@ void la_drains_crowded(uint32_t max);
 uint32_t la_drains_count(void);
 /* End the oldest one at the helper's next turn: somebody needs its number. */
 void la_drains_evict_oldest(void);
+/* Its number, -1 when there is none. */
+int la_drains_oldest(void);
+/* The numbers of all drains, one by one from *at = 0; -1: no more. */
+int la_drains_next(uint32_t *at);
 /* End the drain of this number. Returns false when there is none. */
 bool la_drains_evict(int fd);
 /* Helper: drain what is due; returns ns until the next is. */
@@ -123,6 +127,7 @@ struct la_log_line {
 	int fd;
 	uint64_t idle_ns;
 	uint64_t bytes;
+	bool keeps_address; /* TIME-WAIT follows, and without SO_REUSEADDR nobody can bind the address meanwhile */
 	int unacked; /* bytes of our output that the peer's kernel has not acknowledged */
 };
 /* At start, before there are threads. 0 or -errno. */

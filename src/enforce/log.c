@@ -228,6 +228,10 @@ void la_log(const struct la_log_line *line)
 		put_number(&text, line->bytes, 1);
 		key(&text, "unacked_bytes");
 		put_number(&text, line->unacked > 0 ? (uint64_t)line->unacked : 0, 1);
+		if (line->keeps_address) {
+			key(&text, "address_in_use");
+			put(&text, "60s");
+		}
 	}
 	write_out(&text);
 }

@@ -98,6 +98,13 @@ int la_kernel_tcp(int fd, struct la_tcp *tcp)
 	return 0;
 }
 
+bool la_kernel_shares_address(int fd)
+{
+	int value = 1;
+
+	return option_int(fd, SOL_SOCKET, SO_REUSEADDR, &value) < 0 || value;
+}
+
 int la_kernel_unread(int fd)
 {
 	int bytes = 0;

@@ -226,6 +226,46 @@ while True:
 	exec {reader}>&-
 }
 
+@test "close: time in which the process was stopped is not the client's, and ends no drain" {
+	bounded_server <<-'END'
+		[close]
+		action = graceful
+		linger = always
+		idle = 2s
+		total = 3s
+	END
+	stay_connected
+	wait_until 5 in_state 1 fin-wait-2
+	kill -STOP "${pid_of[server]}"
+	sleep 3.5 # longer than both
+	kill -CONT "${pid_of[server]}"
+	stays 1 logged 0 drain acknowledged
+	wait_until 8 logged 1 drain acknowledged
+}
+
+@test "close: an address that an orderly end keeps in use is said, where nothing lets it be bound again" {
+	local reuse
+	use graceful-close
+	for reuse in 0 1; do
+		rm -f "$WORK/lastack.log"
+		run -0 timeout 30 "${preloaded[@]}" "$PYTHON" -c '
+import socket, sys
+l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(sys.argv[1]))
+l.bind(("127.0.0.1", 0)); l.listen()
+c = socket.create_connection(l.getsockname()); a, _ = l.accept()
+c.send(b"unread"); a.recv(1)
+a.close()
+assert c.recv(1) == b""
+c.close()
+while True:
+    with open(sys.argv[2]) as log:
+        if "action=drain" in log.read():
+            break
+' "$reuse" "$WORK/lastack.log"
+		[ "$(grep -c 'result=delivered .* address_in_use=60s$' "$WORK/lastack.log")" -eq $((1 - reuse)) ] || fail "$reuse: $(cat "$WORK/lastack.log")"
+	done
+}
+
 @test "close: no more drains at once than max" {
 	bounded_server <<-'END'
 		[close]
