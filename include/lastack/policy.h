@@ -187,6 +187,8 @@ struct la_view {
 };
 
 bool la_match_holds(const struct la_match *match, const struct la_view *view);
+/* Does `wide` hold for every connection that `narrow` holds for? Then a rule of `narrow` behind one of `wide` is never tried. */
+bool la_match_covers(const struct la_match *wide, const struct la_match *narrow);
 
 /* The first rule of `section` whose match holds, or NULL. */
 const struct la_rule *la_policy_find(

@@ -40,6 +40,7 @@ int la_cmd_act(int argc, char **argv);
 int la_cmd_metrics(int argc, char **argv);
 int la_cmd_table(int argc, char **argv);
 int la_cmd_policy(int argc, char **argv);
+int la_policy_explain(int argc, char **argv); /* argv[0] is "explain" */
 
 /* Usage of one subcommand on standard output; returns LA_EXIT_OK. */
 int la_help_for(const char *name);

@@ -50,8 +50,13 @@ static const struct la_command commands[] = {
 		"  keepalive  find out whether the peer still exists\n"
 		"  --yes      ask nothing\n"
 		"Needs root, or the same user where ptrace_scope is 0."},
-	{"policy", la_cmd_policy, "check FILE...",
-		"check policy files: FILE:LINE and what to write instead"},
+	{"policy", la_cmd_policy, "check FILE... | explain FILE... [-J]",
+		"check policy files; say in sentences what they will do\n"
+		"  check    FILE:LINE and what to write instead: status 3; what is allowed and "
+		"dangerous is noted\n"
+		"  explain  several files, or a list with commas, as LASTACK_POLICY puts them "
+		"together: earlier ones win\n"
+		"  -J       JSON (lastack.policy/1)"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -56,21 +56,6 @@ bool la_policy_file(const char *word, char path[4096])
 	return true;
 }
 
-/* A section that this version reads and does not act on: better said than found out. */
-static void say_unheeded(const struct la_policy *policy, uint32_t from, const char *name)
-{
-	uint32_t i;
-
-	for (i = from; i < policy->rules_count; i++) {
-		const struct la_rule *rule = &policy->rules[i];
-
-		if ((rule->section == LA_SECTION_EXIT && rule->action != LA_EXIT_PLAIN) ||
-			(rule->section == LA_SECTION_RESET && rule->action != LA_RESET_ALLOW))
-			la_say("%s:%u: note: [%s] is not acted on by this version", name,
-				rule->line, la_section_name((enum la_section)rule->section));
-	}
-}
-
 int la_policy_load(struct la_policy *policy, const char *path)
 {
 	static char text[FILE_BYTES + 1];
@@ -79,7 +64,6 @@ int la_policy_load(struct la_policy *policy, const char *path)
 	size_t length;
 	char *name = la_safe(path);
 	int status = LA_EXIT_POLICY;
-	uint32_t before = policy->rules_count;
 
 	if (!file) {
 		la_say("%s: %s", name ? name : "?", strerror(errno));
@@ -95,8 +79,6 @@ int la_policy_load(struct la_policy *policy, const char *path)
 		fprintf(stderr, "%s\n", error.text); /* FILE:LINE first, as compilers do */
 	else
 		status = LA_EXIT_OK;
-	if (status == LA_EXIT_OK)
-		say_unheeded(policy, before, name ? name : "?");
 	fclose(file);
 	free(name);
 	return status;

@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lastack policy check: are these files policies?
+ * lastack policy check: are these files policies? What is allowed and dangerous in them is noted, and changes no status.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <lastack/policy.h>
 
 #include "cli.h"
+#include "policy_set.h"
 
-static int check(const char *word)
+static int check(char *word)
 {
-	static struct la_policy policy;
-	char path[4096], *name = la_safe(word);
-	int status = LA_EXIT_POLICY;
+	static struct la_policy_set set;
+	int status = la_policy_set_load(&set, &word, 1);
 
-	la_policy_init(&policy);
-	if (!la_policy_file(word, path))
-		la_say("%s: no such policy: write the path of a file, or the name of a shipped one",
-			name ? name : "?");
-	else
-		status = la_policy_load(&policy, access(word, F_OK) == 0 ? word : path);
-	if (status == LA_EXIT_OK)
-		printf("%s: ok, %u %s\n", name ? name : "?", policy.rules_count,
-			policy.rules_count == 1 ? "rule" : "rules");
-	free(name);
+	if (status == LA_EXIT_OK) {
+		printf("%s: ok, %u %s\n", set.names ? set.names : "?", set.policy.rules_count,
+			set.policy.rules_count == 1 ? "rule" : "rules");
+		la_policy_set_say_notes(&set);
+	}
+	la_policy_set_free(&set);
 	return status;
 }
 
@@ -36,8 +28,10 @@ int la_cmd_policy(int argc, char **argv)
 
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return la_help_for("policy");
+	if (argc > 1 && strcmp(argv[1], "explain") == 0)
+		return la_policy_explain(argc - 1, argv + 1);
 	if (argc < 3 || strcmp(argv[1], "check") != 0) {
-		la_say("policy: write policy check FILE...");
+		la_say("policy: write policy check FILE..., or policy explain FILE... [-J]");
 		return LA_EXIT_USAGE;
 	}
 	for (i = 2; i < argc; i++)

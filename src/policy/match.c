@@ -54,6 +54,42 @@ bool la_match_holds(const struct la_match *match, const struct la_view *view)
 	return true;
 }
 
+/* Every address of `narrow` lies in `wide`; where nothing is asked of it, it may be any. */
+static bool prefix_covers(const struct la_match *wide, const struct la_prefix *wide_prefix,
+	const struct la_match *narrow, const struct la_prefix *narrow_prefix, uint32_t field)
+{
+	if (!(wide->fields & field) || wide_prefix->bits == 0)
+		return true;
+	return (narrow->fields & field) && narrow_prefix->bits >= wide_prefix->bits &&
+	       prefix_holds(wide_prefix, narrow_prefix->address);
+}
+
+bool la_match_covers(const struct la_match *wide, const struct la_match *narrow)
+{
+	const uint32_t addresses = LA_MATCH_LOCAL | LA_MATCH_REMOTE;
+
+	if (wide->fields & ~narrow->fields & ~addresses)
+		return false;
+	if ((wide->fields & LA_MATCH_ROLE) && wide->role != narrow->role)
+		return false;
+	if ((wide->fields & LA_MATCH_EOF) && wide->eof != narrow->eof)
+		return false;
+	if ((wide->fields & LA_MATCH_LOCAL_PORT) &&
+		!(within(narrow->local_port_low, wide->local_port_low, wide->local_port_high) &&
+			within(narrow->local_port_high, wide->local_port_low,
+				wide->local_port_high)))
+		return false;
+	if ((wide->fields & LA_MATCH_REMOTE_PORT) &&
+		!(within(narrow->remote_port_low, wide->remote_port_low, wide->remote_port_high) &&
+			within(narrow->remote_port_high, wide->remote_port_low,
+				wide->remote_port_high)))
+		return false;
+	if ((wide->fields & LA_MATCH_EXE) && !same_name(wide->exe, narrow->exe))
+		return false;
+	return prefix_covers(wide, &wide->local, narrow, &narrow->local, LA_MATCH_LOCAL) &&
+	       prefix_covers(wide, &wide->remote, narrow, &narrow->remote, LA_MATCH_REMOTE);
+}
+
 const struct la_rule *la_policy_find(
 	const struct la_policy *policy, enum la_section section, const struct la_view *view)
 {

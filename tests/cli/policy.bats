@@ -99,3 +99,72 @@ printable() {
 	run -0 lastack policy check "./$name"
 	printable "$output"
 }
+
+@test "policy check: what is allowed and dangerous is noted with its line, and changes no status" {
+	cat >hasty.policy <<-'END'
+		[close-wait]
+		after 1s = reset
+		after 9s = log
+
+		[last-ack]
+		after 29s = reset
+
+		[fin-wait-2]
+		after 1s = log
+		after 2s = keepalive
+		max = 10
+
+		[close]
+		action = graceful
+		idle = 2m
+		drain = 4096MiB
+
+		[exit]
+		action = drain
+		total = 91s
+	END
+	run -0 --separate-stderr lastack policy check ./hasty.policy
+	[ "$output" = './hasty.policy: ok, 5 rules' ]
+	noted 1 'reset comes before any shutdown'
+	noted 1 'after 1s without progress'
+	noted 1 'steps behind reset never happen'
+	noted 5 '29s is a short TCP_USER_TIMEOUT'
+	noted 8 'max = 10 ends nothing: the strongest action listed is keepalive'
+	noted 13 'idle = 2m never ends a drain'
+	noted 13 'drain = 4096MiB'
+	noted 18 'total = 91s .*TimeoutStopSec'
+	[ "$(wc -l <<<"$stderr")" -eq 8 ] || fail "$stderr"
+	run -0 --separate-stderr lastack policy check <(printf '[reset]\naction = refuse\n[close-wait a]\nafter 20s = log\nmatch = role client\n'
+		printf '[close-wait b]\nmatch = role client, exe x\nafter 1ms = reset\n')
+	noted 1 'only the RST that was asked for is refused'
+	noted 6 'never tried: .close-wait a. of .*:3 comes first'
+	[ "$(wc -l <<<"$stderr")" -eq 2 ] || fail "$stderr" # what is never tried does no harm
+}
+
+# noted LINE PATTERN: exactly one line of what policy check said
+noted() {
+	[ "$(grep -c -e "^[^:]*:$1: note: .*$2" <<<"$stderr")" -eq 1 ] || fail "no note on line $1 of $2: $stderr"
+}
+
+@test "policy check: values at the edge of danger are not noted" {
+	cat >slow.policy <<-'END'
+		[close-wait]
+		after 10s = shutdown
+		after 11s = reset
+		max = 10
+		[last-ack]
+		after 30s = reset
+		[close]
+		action = graceful
+		idle = 5m
+		total = 5m
+		drain = 1023MiB
+		[exit]
+		action = handover
+		total = 90s
+		[reset]
+		action = refuse
+	END
+	run -0 --separate-stderr lastack policy check ./slow.policy
+	[ -z "$stderr" ] || fail "$stderr"
+}

@@ -75,9 +75,10 @@ commands() {
 	refuses 2 '*frobnicate*' run --frobnicate -- true
 	refuses 2 'lastack: run: write the command to run' run
 	refuses 2 'lastack: run: write the command to run' run --
-	refuses 2 'lastack: policy: write policy check FILE...' policy
-	refuses 2 'lastack: policy: write policy check FILE...' policy check
-	refuses 2 'lastack: policy: write policy check FILE...' policy chekc x
+	refuses 2 'lastack: policy: write policy check FILE..., or policy explain FILE... \[-J\]' policy
+	refuses 2 'lastack: policy: write policy check FILE..., or policy explain FILE... \[-J\]' policy check
+	refuses 2 'lastack: policy: write policy check FILE..., or policy explain FILE... \[-J\]' policy chekc x
+	refuses 2 'lastack: policy: write policy check FILE..., or policy explain FILE... \[-J\]' policy explain
 	refuses 2 'lastack: table: write nothing more, or one PID' table 1 2
 	refuses 2 'lastack: table: write nothing more, or one PID' table 0
 	refuses 2 'lastack: table: write nothing more, or one PID' table pid

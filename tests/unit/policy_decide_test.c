@@ -53,6 +53,48 @@ static void assert_decision(
 	assert_int_equal(decision.next_in_ns, expected.next_in_ns * SECOND_NS);
 }
 
+/* Two conditions, the wide one first. */
+static bool covers(const char *wide, const char *narrow)
+{
+	struct la_match first = {0}, second = {0};
+
+	if (*wide)
+		first = *when(wide);
+	if (*narrow)
+		second = *when(narrow);
+	return la_match_covers(&first, &second);
+}
+
+static void a_match_covers_those_that_ask_for_more(void **state)
+{
+	(void)state;
+	assert_true(covers("", ""));
+	assert_true(covers("", "role client, exe nginx"));
+	assert_true(covers("role client", "role client, remote-port 80"));
+	assert_true(covers("remote-port 9000-9299", "remote-port 9200"));
+	assert_true(covers("local-port 80", "local-port 80"));
+	assert_true(covers("remote 10.0.0.0/8", "remote 10.1.0.0/16"));
+	assert_true(covers("remote 10.0.0.0/8", "remote 10.1.2.3"));
+	assert_true(covers("local ::/0", ""));
+	assert_true(covers("exe nginx, eof read", "eof read, exe nginx, role server"));
+}
+
+static void a_match_does_not_cover_what_it_may_miss(void **state)
+{
+	(void)state;
+	assert_false(covers("role client", ""));
+	assert_false(covers("role client", "role server"));
+	assert_false(covers("eof read", "eof unread"));
+	assert_false(covers("exe nginx", "exe nginx2"));
+	assert_false(covers("remote-port 9200-9299", "remote-port 9299-9300"));
+	assert_false(covers("local-port 80", "remote-port 80"));
+	assert_false(covers("remote 10.1.0.0/16", "remote 10.0.0.0/8"));
+	assert_false(covers("remote 10.0.0.0/8", "remote 11.0.0.0/8"));
+	assert_false(covers("remote 10.0.0.0/8", "local 10.0.0.0/8"));
+	assert_false(covers("local 0.0.0.0/0", "local ::1"));
+	assert_false(covers("local 0.0.0.0/0", ""));
+}
+
 static void nothing_is_due_before_the_first_step(void **state)
 {
 	(void)state;
@@ -345,6 +387,8 @@ static void a_policy_with_anything_out_of_range_is_not_sane(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_match_covers_those_that_ask_for_more),
+		cmocka_unit_test(a_match_does_not_cover_what_it_may_miss),
 		cmocka_unit_test(nothing_is_due_before_the_first_step),
 		cmocka_unit_test(a_step_is_due_at_its_time_and_the_next_one_is_named),
 		cmocka_unit_test(a_step_that_was_taken_is_not_due_again),
