@@ -152,7 +152,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (30) from the kept inputs; reproduce
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' fuzzers
 	$(Q)BUILD=build-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh
 
-lint: layers ## layer rules, shellcheck, cppcheck, clang-format, warnings of gcc and clang
+lint: layers ## layer rules, shellcheck, cppcheck, clang-format, warnings of gcc and clang, the form of policies
 	$(Q)BUILD=$(BUILD) CLANG=$(CLANG) tests/lint/lint.sh
 
 layers: ## who may include whom

@@ -23,9 +23,7 @@ printable() {
 		run -0 --separate-stderr lastack policy check "$file"
 		[[ $output =~ ^$file:\ ok,\ [0-9]+\ rules?$ && -z $stderr ]] || fail "$file: $output $stderr"
 	done
-	for name in observe bounded-close-wait graceful-close legacy-server; do
-		[ -f "$TOP/policies/$name.policy" ] || fail "no $name"
-	done
+	run -0 "$TOP/tests/lint/policies.sh"
 }
 
 @test "policy check: a bad file is told by FILE:LINE, as it was named, with what to write: status 3" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Form and common mistakes: shellcheck, clang-format, cppcheck, and both compilers with warnings as errors. Says each finding, fails on any.
+# Form and common mistakes: shellcheck, clang-format, cppcheck, both compilers with warnings as errors, the shipped policies. Says each finding, fails on any.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 CLANG=${CLANG:-clang}
@@ -25,4 +25,5 @@ step cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warnin
 	--suppressions-list=tests/lint/cppcheck.txt --std=c11 -D__x86_64__ -D__linux__ -Iinclude src
 step "gcc, warnings are errors" make -s BUILD=build-lint-gcc CC=gcc Q=@ all test-programs
 step "clang, warnings are errors" make -s BUILD=build-clang CC="$CLANG" all test-programs
+step "shipped policies" env BUILD=build-lint-gcc tests/lint/policies.sh
 exit $bad
