@@ -51,7 +51,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites \
-        minute show-servers restart wire long \
+        minute show-servers show-leak-check restart wire long \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -122,6 +122,10 @@ restart: deps ## nginx, gunicorn and sshd restarted under load, ROUNDS (5) times
 wire: ## the segments of every ending, captured, with those promised; 10,000 uploads in flight (as root; WIRE_CONNECTIONS=, LOSS=, DELAY=)
 	$(Q)$(MAKE) all test-programs
 	$(Q)BUILD=$(BUILD) tests/wire/wire.sh
+
+show-leak-check: ## run --leak-check on a test suite from the npm registry: what it finds there, and that the repair is found good
+	$(Q)$(MAKE) all
+	$(Q)BUILD=$(BUILD) tests/leak_check/show.sh
 
 imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
 	$(Q)tests/imports.sh

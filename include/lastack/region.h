@@ -180,7 +180,9 @@ struct la_process_record {
 	_Atomic uint64_t helper_us;  /* last turn of the helper, 0: none yet */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat, against pid reuse; 0: not known */
 	char exe[64];         /* base name, NUL-terminated */
-	char reserved[160];
+	_Atomic uint64_t
+		ended_us; /* by exit or exec, and has marked what it left (LA_CONNECTION_LEFT); 0: not so */
+	char reserved[152];
 };
 
 /*
@@ -225,6 +227,8 @@ enum la_connection_flag {
 	LA_CONNECTION_LINGER_RESET =
 		1u << 2, /* SO_LINGER {1,0} was set: the application asked for an RST */
 	LA_CONNECTION_LINGER_TIMED = 1u << 3, /* SO_LINGER {1,n} was set */
+	LA_CONNECTION_LEFT =
+		1u << 4, /* leak check: the application's move was next when its process ended */
 };
 
 /* How a connection's drain or the last action on it ended; for people. */

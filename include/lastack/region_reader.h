@@ -22,7 +22,7 @@ struct la_read_process {
 	uint32_t index; /* bit in a holder mask */
 	uint32_t pid;
 	uint32_t flags; /* enum la_process_flag */
-	uint64_t started_us, helper_us, start_ticks;
+	uint64_t started_us, helper_us, ended_us, start_ticks;
 	char exe[65];
 	bool alive; /* a process with this pid runs now, and is not younger than the record */
 };

@@ -93,11 +93,17 @@ struct la_track_settings {
 	const void *program;  /* its link_map when this code is linked into it (tests), else NULL */
 	uint32_t stack_depth; /* 0..LA_REGION_STACK_DEPTH */
 	const struct la_policy *policy; /* shown in the region */
+	bool keep; /* what is left at the end is marked and stays to be read: LASTACK_LEAK_CHECK */
 };
 /* Once, by the constructor, before any thread. Registers fork handlers: allocates. */
 void la_track_start(const struct la_track_settings *settings);
 /* At exit: what we hold is closed by the kernel now; the last process of a family takes the region's file away. */
 void la_track_finish(void);
+/*
+ * Before anything at an exit ends a connection: what is left behind is marked. Before an exec too, which leaves nothing. Does nothing unless
+ * the settings say `keep`.
+ */
+void la_track_leaving(bool by_exec);
 
 /* Called in the child of a fork, after tracking is right again. For enforcement; at most one. */
 void la_track_on_fork_child(void (*child)(void));

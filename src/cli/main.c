@@ -8,10 +8,29 @@
 #include "cli.h"
 
 static const struct la_command commands[] = {
-	{"run", la_cmd_run, "[-p POLICY]... [--observe] [--] COMMAND [ARG...]",
+	{"run", la_cmd_run,
+		"[-p POLICY]... [--observe] [--leak-check[=STATUS]] [--] COMMAND [ARG...]",
 		"run a command with liblastack.so preloaded\n"
 		"  -p POLICY   a policy file, or the name of a shipped one; earlier ones win\n"
-		"  --observe   decide, count and show, but act on nothing"},
+		"  --observe   decide, count and show, but act on nothing\n"
+		"  --leak-check[=STATUS]  for test suites: end with STATUS (99) and a report on "
+		"standard "
+		"error when\n"
+		"              the command, or a descendant, has left connections behind. Left is "
+		"what a "
+		"process held\n"
+		"              when it ended, though the peer had closed (L1, L2) or the "
+		"connection was gone "
+		"(L5).\n"
+		"              What is merely open is no leak, nor a FIN of the last 100ms that "
+		"nobody has "
+		"read; what a\n"
+		"              language closes while it winds up is closed. A daemon that goes on "
+		"is looked "
+		"at as it is.\n"
+		"              Else the command's own status. The policy is leak-check, unless -p "
+		"names "
+		"others."},
 	{"list", la_cmd_list, "[FILTER] [-o COLUMNS] [-J] | --coverage [-J]",
 		"one line a connection, over all preloaded processes\n"
 		"  FILTER      state close-wait, state half-closed, sport = :8080, dport = :9200, "

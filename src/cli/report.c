@@ -153,13 +153,19 @@ static void print_totals(const struct la_report *report)
 			N(LA_COUNT_DROPPED), (unsigned long long)report->disagreements);
 }
 
-static int print_text(struct la_report *report)
+void la_report_groups(struct la_report *report)
 {
-	char age[LA_TEXT_AGE];
 	size_t g;
 
 	for (g = 0; g < report->groups.groups_count; g++)
 		print_group(report, &report->groups.groups[g]);
+}
+
+static int print_text(struct la_report *report)
+{
+	char age[LA_TEXT_AGE];
+
+	la_report_groups(report);
 	if (!report->groups.groups_count)
 		printf("no leaks: nothing has stood in a half-closed state for %s\n\n",
 			la_format_age(age, report->min_age_us, false));

@@ -16,6 +16,8 @@ struct la_report {
 	uint64_t disagreements, min_age_us;
 };
 struct la_symbols *la_report_symbols(struct la_report *report, const struct la_region_copy *region);
+/* The groups as text, to standard output. */
+void la_report_groups(struct la_report *report);
 int la_report_json(struct la_report *report); /* to standard output; 0 or -1 */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lastack run: a command with liblastack.so preloaded. Executes it in its own place: same pid, same parent, its own exit status.
+ * lastack run: a command with liblastack.so preloaded. Executes it in its own place: same pid, same parent, its own exit status. Only
+ * --leak-check must outlive it.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,6 +13,7 @@
 #include <lastack/policy.h>
 
 #include "cli.h"
+#include "leak_check.h"
 #include "preload.h"
 
 enum { LIST = 16 * 1024, SHIM_PATH = 512 /* with its NUL; PATH_BYTES of src/shim/settings.c */ };
@@ -115,15 +117,30 @@ static void allow_before_asan(void)
 	free(value);
 }
 
+/* 1 to 255: 0 would say that all is well. -1, having said why. */
+static int leak_status_of(const char *text)
+{
+	char *end;
+	long status;
+
+	if (!text)
+		return LA_LEAK_STATUS;
+	status = strtol(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && status >= 1 && status <= 255)
+		return (int)status;
+	la_say("run --leak-check: \"%s\" is no status: write one from 1 to 255", text);
+	return -1;
+}
+
 int la_cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"policy", required_argument, NULL, 'p'},
-		{"observe", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"observe", no_argument, NULL, 'o'}, {"leak-check", optional_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct la_policy policy;
 	static char list[LIST];
 	char shim[4096], binary[4096], reason[LA_REASON] = "";
-	int option, status;
+	int option, status, leak_status = 0;
 	bool asan = false;
 
 	la_policy_init(&policy);
@@ -135,6 +152,11 @@ int la_cmd_run(int argc, char **argv)
 				return status;
 			break;
 		case 'o': setenv("LASTACK_MODE", "observe", 1); break;
+		case 'l':
+			leak_status = leak_status_of(optarg);
+			if (leak_status < 0)
+				return LA_EXIT_USAGE;
+			break;
 		case 'h': return la_help_for("run");
 		default: return LA_EXIT_USAGE;
 		}
@@ -142,6 +164,11 @@ int la_cmd_run(int argc, char **argv)
 	if (optind == argc) {
 		la_say("run: write the command to run");
 		return LA_EXIT_USAGE;
+	}
+	if (leak_status && !*list) {
+		status = add_policy("leak-check", &policy, list);
+		if (status != LA_EXIT_OK)
+			return status;
 	}
 	if (!find_shim(shim)) {
 		la_say("liblastack.so is neither beside this command nor in " LA_LIBDIR
@@ -171,6 +198,8 @@ int la_cmd_run(int argc, char **argv)
 	}
 	if (asan)
 		allow_before_asan();
+	if (leak_status)
+		return la_leak_check(argv + optind, leak_status);
 	execvp(argv[optind], argv + optind);
 	la_say("%s", strerror(errno));
 	return errno == ENOENT ? LA_EXIT_NOT_FOUND : LA_EXIT_NOT_EXECUTABLE;

@@ -220,6 +220,7 @@ static int read_processes(const struct la_reader *reader, struct la_region_copy 
 		process->flags = record.flags;
 		process->started_us = record.started_us;
 		process->helper_us = record.helper_us;
+		process->ended_us = record.ended_us;
 		process->start_ticks = record.start_ticks;
 		memcpy(process->exe, record.exe, sizeof(record.exe));
 		process->exe[sizeof(record.exe)] = '\0';
@@ -324,6 +325,7 @@ static uint64_t last_instant(const struct la_region_copy *copy)
 	for (i = 0; i < copy->processes_count; i++) {
 		later(&last, copy->processes[i].started_us);
 		later(&last, copy->processes[i].helper_us);
+		later(&last, copy->processes[i].ended_us);
 	}
 	for (i = 0; i < copy->connections_count; i++) {
 		later(&last, copy->connections[i].opened_us);

@@ -13,7 +13,7 @@ enum {
 	WIDE = 8 * sizeof(struct la_connection_record),
 	TRIES = 4,
 	KNOWN_FLAGS = LA_CONNECTION_CONNECTING | LA_CONNECTION_UNREAD_AT_CLOSE |
-		      LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED,
+		      LA_CONNECTION_LINGER_RESET | LA_CONNECTION_LINGER_TIMED | LA_CONNECTION_LEFT,
 };
 
 static int compare_rows(const void *left, const void *right)

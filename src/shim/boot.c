@@ -69,6 +69,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	track.exe_path = settings.exe_path;
 	track.stack_depth = settings.stack_depth;
 	track.policy = &settings.policy;
+	track.keep = settings.keep;
 	enforce.policy = &settings.policy;
 	enforce.exe = settings.exe;
 	enforce.log = settings.log;
@@ -84,5 +85,6 @@ __attribute__((destructor)) static void finish(void)
 	if (!la_on)
 		return;
 	la_on = false;
+	la_track_leaving(false);
 	la_track_finish();
 }

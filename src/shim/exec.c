@@ -11,8 +11,10 @@
 
 void la_before_exec(void)
 {
-	if (la_on && la_track_here() != LA_HERE_PASSIVE)
-		la_track_share_inheritable();
+	if (!la_on || la_track_here() == LA_HERE_PASSIVE)
+		return;
+	la_track_share_inheritable();
+	la_track_leaving(true);
 }
 
 LA_EXPORT int execve(const char *path, char *const argv[], char *const envp[])

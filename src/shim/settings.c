@@ -161,6 +161,7 @@ void la_settings_read(struct la_settings *settings, char *const envp[])
 	slash = strrchr(settings->exe_path, '/');
 	settings->exe = slash ? slash + 1 : settings->exe_path;
 	settings->disabled = disable && strcmp(disable, "1") == 0;
+	settings->keep = variable(envp, "LASTACK_LEAK_CHECK") != NULL;
 	settings->dir = keep(settings->dir_kept, variable(envp, "LASTACK_DIR"));
 	settings->runtime_dir = keep(settings->runtime_dir_kept, variable(envp, "XDG_RUNTIME_DIR"));
 	settings->log = variable(envp, "LASTACK_LOG");

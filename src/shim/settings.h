@@ -8,7 +8,7 @@
 #include <lastack/policy.h>
 
 struct la_settings {
-	bool disabled;
+	bool disabled, keep;
 	const char *dir, *runtime_dir, *log;
 	char dir_kept[256], runtime_dir_kept[256];
 	uint32_t stack_depth;

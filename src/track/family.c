@@ -139,6 +139,7 @@ static uint32_t claim_process(struct la_region *region, uint32_t pid)
 			bury(region, i); /* one that ended by itself leaves its threads' tables */
 			atomic_store(&process->flags, 0);
 			atomic_store(&process->helper_us, 0);
+			atomic_store(&process->ended_us, 0);
 			process->start_ticks = 0;
 			strncpy(process->exe, la_settings.exe, sizeof(process->exe) - 1);
 			atomic_store(&process->started_us, la_now_us());
@@ -440,6 +441,20 @@ void la_track_start(const struct la_track_settings *settings)
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
+/* Something was marked: our entry stays, as that of a process that has crashed. */
+static bool left_behind;
+
+void la_track_leaving(bool by_exec)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+
+	if (!la_settings.keep || !region || my_process == NO_PROCESS ||
+		la_track_here() != LA_HERE_SELF)
+		return;
+	left_behind = !by_exec && la_left_mark();
+	atomic_store(&region->processes[my_process].ended_us, la_now_us());
+}
+
 void la_track_finish(void)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
@@ -450,6 +465,8 @@ void la_track_finish(void)
 	if (!region || la_track_here() != LA_HERE_SELF)
 		return;
 	atomic_store(&passive, true);
+	if (left_behind)
+		return;
 	if (my_process != NO_PROCESS) {
 		high = atomic_load(&region->header->connections_high);
 		for (i = 0; i < high; i++)
@@ -462,7 +479,7 @@ void la_track_finish(void)
 	for (i = 0; i < LA_REGION_PROCESSES; i++) {
 		uint32_t pid = atomic_load(&region->processes[i].pid);
 
-		if (pid && !la_process_is_gone(pid))
+		if (pid && (la_settings.keep || !la_process_is_gone(pid)))
 			others++;
 	}
 	if (!others && region_path[0])

@@ -32,6 +32,11 @@ void la_giving_forget(void);
 /* Holders that died without a close: their bits come off, so that one crashed child does not make a connection shared. Returns the others. */
 uint64_t la_holders_living(struct la_region *region, struct la_connection_record *record);
 
+/* ---- left.c */
+
+/* Marks every connection of this process that is the application's to end; true when there is any. */
+bool la_left_mark(void);
+
 /* ---- family.c, rows.c */
 
 /* The region, made now if there is none yet. NULL: no tracking (yet). */

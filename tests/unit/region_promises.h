@@ -23,7 +23,7 @@ static inline bool region_connection_is_sane(
 		if (connection->seen_us[s] >> 48)
 			return false;
 	return connection->phase >= LA_PHASE_OPEN && connection->phase <= LA_PHASE_CLOSED &&
-	       connection->index < LA_REGION_CONNECTIONS && connection->flags <= 15 &&
+	       connection->index < LA_REGION_CONNECTIONS && connection->flags <= 31 &&
 	       connection->facts <= LA_FACT_ALL && !(connection->opened_us >> 48) &&
 	       connection->open_stack <= region->stacks_count &&
 	       connection->eof_stack <= region->stacks_count &&

@@ -34,7 +34,7 @@ static void references_beyond_a_table_become_none(void **state)
 	image.connections[0].steps_done = 200;
 	image.connections[0].family = 5;
 	image.connections[0].fd = -7;
-	image.connections[0].word = LA_WORD_MAKE(GENERATION, LA_PHASE_OPEN, 0xfffff0);
+	image.connections[0].word = LA_WORD_MAKE(GENERATION, LA_PHASE_OPEN, 0xffffe0);
 	image.stacks[0].frames[0].module = 2;
 	image.stacks[1].depth = 1000;
 	image.modules[0].build_id_bytes = 21;
