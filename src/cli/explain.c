@@ -193,7 +193,7 @@ static void print_bound(const struct la_story *story)
 		printf("    after %-6s %-10s", la_format_age(after, after_us, false),
 			la_action_name((enum la_action)rule->steps[s].action));
 		if (s < story->steps_done)
-			printf("done\n");
+			printf("%s\n", story->item->region->policy.observe ? "held back" : "done");
 		else if (after_us > story->idle_us)
 			printf("%sin %s\n", story->item->region->policy.observe ? "would be " : "",
 				la_format_age(in, after_us - story->idle_us, false));

@@ -192,6 +192,11 @@ static json_t *json_item(const struct la_item *item, uint64_t now_us)
 	if (!object)
 		return NULL;
 	json_object_set_new(object, "holders", json_holders(item));
+	json_object_set_new(object, "held_back",
+		next.held_back == LA_ACTION_NONE
+			? json_null()
+			: json_pack("{s:s, s:f}", "action", la_action_name(next.held_back), "ago",
+				  (double)next.held_back_us / 1e6));
 	if (next.action == LA_ACTION_NONE)
 		json_object_set_new(object, "next", json_null());
 	else

@@ -55,7 +55,24 @@ static struct la_next by_policy(const struct la_item *item)
 	return next;
 }
 
-struct la_next la_next_of(const struct la_item *item, uint64_t now_us)
+/* The first of the steps taken that would have ended the connection: the later ones it would not have lived to see. */
+static void find_held_back(struct la_next *next, const struct la_item *item)
+{
+	const struct la_rule *rule = la_next_rule(item, la_section_of_state(item->state));
+	uint32_t i;
+
+	for (i = 0; rule && i < rule->steps_count && i < item->connection->steps_done; i++) {
+		uint64_t after_us = rule->steps[i].after_ns / 1000;
+
+		if (rule->steps[i].action < LA_ACTION_SHUTDOWN)
+			continue;
+		next->held_back = (enum la_action)rule->steps[i].action;
+		next->held_back_us = item->idle_us > after_us ? item->idle_us - after_us : 0;
+		return;
+	}
+}
+
+static struct la_next by_helper_or_policy(const struct la_item *item, uint64_t now_us)
 {
 	const struct la_read_connection *connection = item->connection;
 	struct la_next next = {.action = LA_ACTION_NONE};
@@ -75,6 +92,16 @@ struct la_next la_next_of(const struct la_item *item, uint64_t now_us)
 	return by_policy(item);
 }
 
+struct la_next la_next_of(const struct la_item *item, uint64_t now_us)
+{
+	struct la_next next = by_helper_or_policy(item, now_us);
+
+	if (item->connection && item->alive && !item->gone && item->region->has_policy &&
+		item->region->policy.observe)
+		find_held_back(&next, item);
+	return next;
+}
+
 char *la_next_text(char text[64], const struct la_next *next, const struct la_item *item)
 {
 	char age[LA_TEXT_AGE], bytes[LA_TEXT_BYTES];
@@ -86,6 +113,10 @@ char *la_next_text(char text[64], const struct la_next *next, const struct la_it
 			la_format_bytes(bytes, item->socket->send_queue));
 	else if (next->draining)
 		snprintf(text, 64, "drain, delivered: waits for the FIN");
+	else if (next->held_back != LA_ACTION_NONE)
+		snprintf(text, 64, "would have %s %s ago",
+			next->held_back == LA_ACTION_SHUTDOWN ? "shut down" : "reset",
+			la_format_age(age, next->held_back_us, false));
 	else if (next->action != LA_ACTION_NONE)
 		snprintf(text, 64, "%s%s in %s", next->observe ? "would " : "",
 			la_action_name(next->action), la_format_age(age, next->in_us, false));
