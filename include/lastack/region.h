@@ -171,6 +171,7 @@ enum la_process_flag {
 		1u << 2, /* forked past our sight: everything inherited is shared */
 	LA_PROCESS_SPLIT =
 		1u << 3, /* passive because its threads have descriptor tables of their own */
+	LA_PROCESS_HEIR = 1u << 4, /* the detached child of an exit: it drains, and nothing else */
 };
 
 struct la_process_record {

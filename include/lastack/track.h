@@ -116,6 +116,8 @@ enum la_here {
 };
 /* Costs a getpid; ask only when a tracked descriptor is about to change. A fork that no handler saw is noticed here. */
 enum la_here la_track_here(void);
+/* The same question where the process is about to end: nothing is noticed, nothing is changed. Costs a getpid. */
+bool la_track_is_self(void);
 /* From now on not one system call of ours (seccomp). Never ends. */
 void la_track_become_passive(void);
 bool la_track_is_passive(void);
@@ -141,6 +143,23 @@ void la_track_share_all(void);
 
 /* This thread, one of several, has a descriptor table of its own from now on, with a copy of every number. */
 void la_track_leave(void);
+
+/* ---- a process that takes over our drains (heir.c) ----------------------------------------------------------------- */
+
+/* Its entry in the region, before it is made; -1 when there is none. */
+int la_track_heir(void);
+/* It will hold this connection, too. Before it is made. */
+void la_track_bequeath(int heir, uint32_t index);
+/* It has been made, or not (-1): then what was bequeathed is only ours again. */
+void la_track_heir_made(int heir, int pid);
+/* It holds it now, and we do no more. */
+void la_track_bequeathed(uint32_t index);
+/* In the heir: false where its pid means nothing to the family. */
+bool la_track_become_heir(int heir);
+/* In the heir: it holds this connection; and it has let go of all that it came with but these. */
+void la_track_inherited(uint32_t index);
+void la_track_heir_detached(void);
+bool la_track_is_heir_detached(int heir);
 
 /* ---- connections (connections.c) ----------------------------------------------------------------------------------- */
 
@@ -169,6 +188,8 @@ void la_track_linger_refused(struct la_connection_record *record, uint32_t gener
  * leaves the call by a jump or a cancellation leaves this one connection so for good, and no other. A fork's child begins with 0.
  */
 void la_track_giving(uint64_t slot, int change);
+/* An inherited connection that nobody else holds, as has been proved: from now on it has a record. */
+bool la_track_adopt(int fd);
 /* Someone that we do not follow may hold it from now on (SCM_RIGHTS), whether it has a connection already or will get one. */
 void la_track_share(int fd);
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <lastack/kernel.h>
 #include <lastack/sys.h>
@@ -279,6 +280,20 @@ void la_track_received(int fd)
 	slot = la_slot_load(fd);
 	if (LA_SLOT_TRACKED(slot))
 		la_track_share(fd);
+}
+
+bool la_track_adopt(int fd)
+{
+	struct linger linger = {0, 0};
+	socklen_t length = sizeof(linger);
+	struct la_names names;
+
+	if (la_slot_load(fd) || la_kernel_names(fd, &names) < 0 || !names.remote_port)
+		return false;
+	open_record(fd, LA_ROLE_UNKNOWN, LA_SLOT_TCP, 0, &names);
+	if (la_sys(SYS_getsockopt, fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0)
+		la_track_linger(fd, linger.l_onoff, linger.l_linger);
+	return LA_SLOT_TRACKED(la_slot_load(fd));
 }
 
 static void change_linger(struct la_connection_record *record, uint16_t tag, uint32_t set)

@@ -94,6 +94,8 @@ void la_track_draining(const struct la_release *release)
 	la_track_saw(release->slot, LA_SEEN_CLOSE);
 	la_track_fold(record, release->generation, LA_SEEN_ENFORCED, la_now_us());
 	la_track_count(LA_COUNT_CLOSED_GRACEFUL);
+	/* An exit leaves the number as it is; nobody will ask for it. */
+	atomic_store_explicit(&record->fd, -1, memory_order_relaxed);
 	/* The drain is ours: it ends with us, and then somebody must see that. */
 	la_holders_add(record, la_track_my_bit());
 	la_record_change(record, release->generation, LA_PHASE_DRAINING, 0);

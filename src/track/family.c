@@ -20,11 +20,6 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-enum {
-	NO_PROCESS = 63, /* no entry: our bit is the unknown one, so nothing is ever ours alone */
-	PID_FORKING = 0x7fffffff /* an entry made before the fork; the child puts its pid there */
-};
-
 struct la_track_settings la_settings;
 struct la_region *_Atomic la_track_region;
 _Atomic uint32_t la_forking;
@@ -88,7 +83,7 @@ static uint64_t start_ticks(void)
 }
 
 /* A process that is gone holds nothing: take its bit off every connection before the entry serves another. */
-static void bury(struct la_region *region, uint32_t index)
+void la_process_bury(struct la_region *region, uint32_t index)
 {
 	uint32_t high = atomic_load(&region->header->connections_high), i;
 	uint64_t bit = 1ull << index;
@@ -117,12 +112,12 @@ static void bury_namesakes(struct la_region *region, uint32_t index, uint32_t pi
 		if (i == index || !atomic_compare_exchange_strong(
 					  &region->processes[i].pid, &same, PID_FORKING))
 			continue;
-		bury(region, i);
+		la_process_bury(region, i);
 		atomic_store(&region->processes[i].pid, 0);
 	}
 }
 
-static uint32_t claim_process(struct la_region *region, uint32_t pid)
+uint32_t la_process_claim(struct la_region *region, uint32_t pid)
 {
 	int round;
 	uint32_t i;
@@ -136,7 +131,8 @@ static uint32_t claim_process(struct la_region *region, uint32_t pid)
 				continue;
 			if (!atomic_compare_exchange_strong(&process->pid, &old, PID_FORKING))
 				continue;
-			bury(region, i); /* one that ended by itself leaves its threads' tables */
+			la_process_bury(region,
+				i); /* one that ended by itself leaves its threads' tables */
 			atomic_store(&process->flags, 0);
 			atomic_store(&process->helper_us, 0);
 			atomic_store(&process->ended_us, 0);
@@ -166,7 +162,7 @@ static struct la_region *make_region(void)
 	if (la_settings.policy &&
 		la_region_populate(region_storage.policy, sizeof(*la_settings.policy)) == 0)
 		memcpy(region_storage.policy, la_settings.policy, sizeof(*la_settings.policy));
-	my_process = claim_process(&region_storage, (uint32_t)la_sys(SYS_getpid));
+	my_process = la_process_claim(&region_storage, (uint32_t)la_sys(SYS_getpid));
 	if (my_process != NO_PROCESS)
 		region_storage.processes[my_process].start_ticks = start_ticks();
 	la_region_publish(&region_storage);
@@ -218,7 +214,7 @@ static void fork_prepare(void)
 	forking_child = NO_PROCESS;
 	if (!region || atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
-	forking_child = claim_process(region, PID_FORKING);
+	forking_child = la_process_claim(region, PID_FORKING);
 	hold_for(region, forking_child);
 }
 
@@ -243,7 +239,7 @@ void la_track_after_fork(int pid, uint32_t outer)
 		_Atomic uint32_t *entry = &region->processes[forking_child].pid;
 
 		if (pid < 0)
-			bury(region, forking_child);
+			la_process_bury(region, forking_child);
 		/* What the child's pid is here means nothing to those of the family in another namespace. */
 		if (pid < 0 || !atomic_load(&foreign_pids))
 			atomic_compare_exchange_strong(
@@ -267,7 +263,7 @@ static void drop_what_was_closed(struct la_region *region)
 			la_holders_drop(region, &region->connections[i], mine);
 }
 
-static void become(uint32_t process)
+void la_process_become(uint32_t process)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t pid = (uint32_t)la_sys(SYS_getpid);
@@ -294,7 +290,7 @@ static void become(uint32_t process)
  * Did our parent make a PID namespace for us? The pid of a parent outside reads 0. (One that is gone, daemon(3)'s, reads as whoever
  * took us over, in our namespace.)
  */
-static bool is_foreign(void)
+bool la_process_is_foreign(void)
 {
 	return la_sys(SYS_getppid) == 0;
 }
@@ -307,12 +303,12 @@ static void fork_child(void)
 		atomic_store(&passive, true);
 	if (atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
-	if (region && is_foreign()) {
+	if (region && la_process_is_foreign()) {
 		/* Before the parent could take a pid of ours for one of its own, and that one for gone. */
 		atomic_store(&foreign_pids, true);
 		la_track_share_all();
 	}
-	become(forking_child);
+	la_process_become(forking_child);
 	if (region)
 		drop_what_was_closed(region);
 	if (on_fork_child)
@@ -325,7 +321,7 @@ static void forked_unseen(void)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t i, high;
 
-	become(NO_PROCESS);
+	la_process_become(NO_PROCESS);
 	share_unconnected();
 	if (region) {
 		high = atomic_load(&region->header->connections_high);
@@ -333,9 +329,9 @@ static void forked_unseen(void)
 			if (atomic_load_explicit(&la_local_refs[i], memory_order_relaxed))
 				la_holders_add(&region->connections[i], LA_HOLDER_UNKNOWN);
 		/* Our pid in another namespace would be taken for somebody else's, and theirs for gone. */
-		atomic_store(&foreign_pids, atomic_load(&foreign_pids) || is_foreign());
+		atomic_store(&foreign_pids, atomic_load(&foreign_pids) || la_process_is_foreign());
 		if (!atomic_load(&foreign_pids))
-			my_process = claim_process(region, (uint32_t)la_sys(SYS_getpid));
+			my_process = la_process_claim(region, (uint32_t)la_sys(SYS_getpid));
 		if (my_process != NO_PROCESS) {
 			bury_namesakes(region, my_process, (uint32_t)la_sys(SYS_getpid));
 			atomic_fetch_or(
@@ -364,6 +360,13 @@ enum la_here la_track_here(void)
 		return LA_HERE_VFORK_CHILD;
 	forked_unseen();
 	return LA_HERE_SELF;
+}
+
+bool la_track_is_self(void)
+{
+	return !atomic_load_explicit(&passive, memory_order_relaxed) && !apart &&
+	       (!fork_page || atomic_load_explicit(fork_page, memory_order_relaxed) ==
+				      (uint32_t)la_sys(SYS_getpid));
 }
 
 void la_track_become_passive(void)

@@ -39,6 +39,19 @@ bool la_left_mark(void);
 
 /* ---- family.c, rows.c */
 
+enum {
+	NO_PROCESS = 63, /* no entry: our bit is the unknown one, so nothing is ever ours alone */
+	PID_FORKING = 0x7fffffff /* an entry made before the fork; the child puts its pid there */
+};
+/* An entry of the region, or NO_PROCESS. */
+uint32_t la_process_claim(struct la_region *region, uint32_t pid);
+/* What a process that is gone has left in its entry. */
+void la_process_bury(struct la_region *region, uint32_t index);
+/* In a new process: this entry is its own. */
+void la_process_become(uint32_t process);
+/* Are we in a PID namespace that our parent made? Our pid means nothing to it. */
+bool la_process_is_foreign(void);
+
 /* The region, made now if there is none yet. NULL: no tracking (yet). */
 struct la_region *la_region_now(void);
 
