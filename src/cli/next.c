@@ -80,7 +80,8 @@ static struct la_next by_helper_or_policy(const struct la_item *item, uint64_t n
 	if (!item->alive || item->gone)
 		return next;
 	if (connection && connection->phase == LA_PHASE_DRAINING) {
-		next.draining = true;
+		/* Who drained it may have been killed: an orphan is the kernel's. */
+		next.draining = !item->socket || item->socket->inode;
 		return next;
 	}
 	if (connection && connection->next_action != LA_ACTION_NONE && connection->next_us) {

@@ -166,6 +166,10 @@ static int add_connection(struct la_snapshot *snapshot, size_t region_at,
 		return 0;
 	if (!la_judge_is_shown(connection, socket))
 		return 0;
+	/* A drain ends with its process. */
+	if (connection->phase == LA_PHASE_DRAINING && !socket &&
+		!someone_lives(region, connection->holders))
+		return 0;
 	item = la_snapshot_add(snapshot, room);
 	if (!item)
 		return -ENOMEM;
