@@ -5,6 +5,7 @@ PLAIN := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -MMD -MP
 
 UNIT_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 APP_BIN      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/apps/*.c))
+EXIT_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/exit/*.c)) $(BUILD)/tests/exit/plugins/late.so
 HOOK_BIN     := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%,$(wildcard tests/shim/*.c)) \
                 $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/fortified/%,$(wildcard tests/shim/*.c)) \
                 $(BUILD)/tests/shim/witness.so
@@ -21,7 +22,7 @@ FUZZ_SECONDS ?= 30
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 
 .PHONY: test-programs fuzzers
-test-programs: $(UNIT_BIN) $(APP_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(EXIT_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) fuzzers
 fuzzers: $(FUZZ_BIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
@@ -51,6 +52,17 @@ $(BUILD)/tests/wire/%: tests/wire/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
+
+# Servers that end in each way.
+$(BUILD)/tests/exit/%: tests/exit/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
+
+$(BUILD)/tests/exit/plugins/%.so: tests/exit/plugins/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN) -fPIC -shared -o $@ $<
 
 # Programs that do what is hard to interpose.
 $(BUILD)/tests/hard/%: tests/hard/%.c

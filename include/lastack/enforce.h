@@ -13,6 +13,7 @@
 #define LASTACK_ENFORCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <lastack/policy.h>
@@ -21,6 +22,9 @@
 struct la_enforce_settings {
 	const struct la_policy *policy; /* must stay valid and unchanged */
 	const char *exe;                /* base name of the program */
+	char **argv;                    /* the program's words, where ps reads them */
+	char *argv_first;               /* set by the start: all of them, one behind the other */
+	size_t argv_bytes;
 	const char *log; /* LASTACK_LOG: a file, "syslog", "stderr", "none" or NULL */
 };
 /* Once, by the constructor. 0, or -errno when the log cannot be written (all else works). */
@@ -44,6 +48,9 @@ bool la_enforce_drains(void);
 
 /* A connection has come; bounds need the helper from now on. */
 void la_enforce_connection(void);
+
+/* A descriptor that is not followed has been sent to somebody. */
+void la_enforce_gave_unknown(void);
 
 /* The application's epoll_ctl(2) succeeded. */
 void la_enforce_epoll(int epoll, int op, int fd);
@@ -69,6 +76,24 @@ void la_enforce_leave_room(int fd);
  */
 void la_enforce_pause(void);
 void la_enforce_resume(bool may_start);
+
+/* Has the policy a say in how this process ends? Cheap. */
+bool la_enforce_exits(void);
+/*
+ * The process is about to end, by whatever means but a crash, an abort and SIGKILL: what [exit] says, and then nothing of ours is left.
+ * Returns within the longest `total` of [exit]. Async-signal-safe. Only what the C library does of itself may follow.
+ */
+void la_enforce_end(void);
+
+/*
+ * SIGTERM's default action, under [exit]. A handler of ours stands in its place, and whoever asks is told of the default. `la_enforce_guards`:
+ * is it to stand there now? After the application may have set the default action, guard it again.
+ */
+bool la_enforce_guards(void);
+void la_enforce_guard(void);
+void la_enforce_terminate(int number); /* the handler */
+/* It was found: what of its flags and restorer is not the application's. */
+void la_enforce_guard_hide(unsigned long *flags, void (**restorer)(void));
 
 /* End the helper and all enforcement: seccomp, or a descriptor table that is no longer the helper's. Never started again. */
 void la_enforce_stop(void);

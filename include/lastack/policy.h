@@ -199,6 +199,8 @@ bool la_policy_bounds_anything(const struct la_policy *policy);
 bool la_policy_closes_gracefully(const struct la_policy *policy);
 /* True when any rule may change how a connection is closed: [close], [reset], or a bound on what a close leaves to the kernel. */
 bool la_policy_rules_closes(const struct la_policy *policy);
+/* True when any [exit] rule is not plain. */
+bool la_policy_rules_exits(const struct la_policy *policy);
 /* The shortest `after` of all rules; 0 when there is none. */
 uint64_t la_policy_shortest_ns(const struct la_policy *policy);
 

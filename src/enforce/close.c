@@ -51,8 +51,12 @@ static bool is_in_the_midst_of_sending(int fd)
 	       tcp.last_data_received_ms < MIDST_MS;
 }
 
-/* Could an RST destroy something, were the number closed now? */
-static bool is_needed(int fd, int state, enum la_close_linger linger)
+bool la_close_expects_input(int fd)
+{
+	return la_kernel_unread(fd) > 0 || is_in_the_midst_of_sending(fd);
+}
+
+bool la_close_is_needed(int fd, int state, enum la_close_linger linger)
 {
 	bool peer_open = is_peer_open(state);
 
@@ -76,8 +80,7 @@ static uint64_t shorter(uint64_t a, uint64_t b)
 	return a && (!b || a < b) ? a : b;
 }
 
-/* What the close leaves to the kernel. */
-static void bound_orphan(int fd, int state, const struct la_view *view)
+void la_close_bound_orphan(int fd, int state, const struct la_view *view)
 {
 	if (is_peer_open(state))
 		la_act_bound_orphan(fd,
@@ -88,8 +91,7 @@ static void bound_orphan(int fd, int state, const struct la_view *view)
 		la_act_bound_orphan(fd, resets_after_ns(LA_SECTION_LAST_ACK, view), 0);
 }
 
-/* The RST that the application asked for: true when the close is to be orderly all the same. */
-static bool refuses_reset(int fd, struct la_connection_record *record, uint32_t generation,
+bool la_close_refuses_reset(int fd, struct la_connection_record *record, uint32_t generation,
 	const struct la_view *view)
 {
 	const struct la_policy *policy = la_in_force();
@@ -115,15 +117,21 @@ static bool refuses_reset(int fd, struct la_connection_record *record, uint32_t 
 	return !policy->observe;
 }
 
-int la_enforce_begin(int fd, const struct la_release *release)
+const struct la_rule *la_close_bounds(const struct la_view *view)
 {
-	/* A policy that only refuses resets drains where an RST would come of itself. */
-	static const struct la_rule orderly = {.section = LA_SECTION_CLOSE,
+	static const struct la_rule defaults = {.section = LA_SECTION_CLOSE,
 		.action = LA_CLOSE_GRACEFUL,
 		.idle_ns = LA_CLOSE_IDLE_NS,
 		.total_ns = LA_CLOSE_TOTAL_NS,
 		.drain_bytes = LA_CLOSE_DRAIN_BYTES,
 		.max = LA_CLOSE_MAX};
+	const struct la_rule *rule = la_policy_find(la_in_force(), LA_SECTION_CLOSE, view);
+
+	return rule && rule->action == LA_CLOSE_GRACEFUL ? rule : &defaults;
+}
+
+int la_enforce_begin(int fd, const struct la_release *release)
+{
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	struct la_connection_record *record = &region->connections[release->index];
 	const struct la_policy *policy = la_in_force();
@@ -137,17 +145,19 @@ int la_enforce_begin(int fd, const struct la_release *release)
 		return -1;
 	view = la_view_of(record, LA_EOF_NONE);
 	if (flags & LA_CONNECTION_LINGER_RESET) {
-		refused = refuses_reset(fd, record, release->generation, &view);
+		refused = la_close_refuses_reset(fd, record, release->generation, &view);
 		if (!refused)
 			return -1;
 	}
 	state = la_kernel_state(fd);
 	if (release->last && !policy->observe)
-		bound_orphan(fd, state, &view);
+		la_close_bound_orphan(fd, state, &view);
 	rule = la_policy_find(policy, LA_SECTION_CLOSE, &view);
 	if (!rule || rule->action != LA_CLOSE_GRACEFUL)
-		rule = refused ? &orderly : NULL;
-	if (!rule || (flags & LA_CONNECTION_LINGER_TIMED) || !is_needed(fd, state, rule->linger))
+		/* A policy that only refuses resets drains where an RST would come of itself. */
+		rule = refused ? la_close_bounds(&view) : NULL;
+	if (!rule || (flags & LA_CONNECTION_LINGER_TIMED) ||
+		!la_close_is_needed(fd, state, rule->linger))
 		return -1;
 	if (!release->last) {
 		la_track_count(LA_COUNT_PLAIN_SHARED);

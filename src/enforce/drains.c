@@ -217,8 +217,8 @@ static void finish(struct place *place, enum la_ending ending)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	const struct la_drain_order *order = &place->order;
-	struct la_log_line line = {.action = "drain",
-		.rule_section = "close",
+	struct la_log_line line = {.action = order->by_exit ? "exit" : "drain",
+		.rule_section = order->by_exit ? "exit" : "close",
 		.result = endings[ending].name,
 		.record = &region->connections[order->index],
 		.fd = -1,
@@ -328,6 +328,9 @@ static bool drain(struct place *place, uint64_t now_ns)
 		finish(place, LA_ENDING_EVICTED);
 	else if (place->drained_bytes > order->bytes)
 		finish(place, LA_ENDING_BYTES);
+	else if (order->brief && place->drained_bytes == 0 && is_delivered(order) &&
+		 !la_close_is_needed(order->fd, la_kernel_state(order->fd), LA_LINGER_NEEDED))
+		finish(place, LA_ENDING_ACKED);
 	else if (now_ns > place->started_ns + order->total_ns)
 		finish(place, LA_ENDING_TOTAL);
 	else if (now_ns > place->progress_ns + order->idle_ns && !output_moves(place, now_ns))
@@ -429,6 +432,26 @@ void la_drains_end_all(void)
 		evict(place);
 		drain(place, la_now_ns());
 	}
+}
+
+uint32_t la_drains_sift(bool (*keeps)(struct la_drain_order *order, uint64_t started_ns))
+{
+	uint32_t i = 0;
+
+	take_new(active, &active_count);
+	while (i < active_count) {
+		struct place *place = &places[active[i]];
+
+		if (keeps(&place->order, place->started_ns)) {
+			i++;
+			continue;
+		}
+		la_act_close_copy(place->order.fd, place->order.cookie);
+		la_slot_clear(place->order.fd, LA_SLOT_OWN(place - places));
+		give_back(place);
+		active[i] = active[--active_count];
+	}
+	return active_count;
 }
 
 /* A place that is kept, or was until lately, and has no number written down. */

@@ -181,7 +181,7 @@ bool la_helper_ensure(void)
 	uint64_t signals;
 	bool started;
 
-	if (atomic_load_explicit(&state, memory_order_acquire) == 2)
+	if (atomic_load_explicit(&state, memory_order_acquire) == 2 || la_exit_is_served())
 		return true;
 	if (!region || atomic_load(&stopping) || la_track_is_passive())
 		return false;
@@ -195,6 +195,16 @@ bool la_helper_ensure(void)
 	while (!started && !atomic_load(&pauses) && atomic_exchange(&owed, false));
 	la_signals_restore(signals);
 	return started;
+}
+
+void la_helper_stand_in(bool begins)
+{
+	if (begins)
+		table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
+	else if (table)
+		la_track_release_table(table);
+	if (!begins)
+		table = NULL;
 }
 
 void la_helper_wake(void)
@@ -222,6 +232,11 @@ void la_helper_pause(void)
 {
 	atomic_fetch_add(&pauses, 1);
 	end_it();
+}
+
+bool la_helper_is_gone(void)
+{
+	return atomic_load(&alive) == 0;
 }
 
 void la_helper_resume(bool may_start)

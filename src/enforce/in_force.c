@@ -8,7 +8,7 @@
 
 static const struct la_policy none;
 static const struct la_policy *_Atomic in_force = &none;
-static _Atomic bool closes, bounds; /* what it has a say in */
+static _Atomic bool closes, bounds, exits; /* what it has a say in */
 
 const struct la_policy *la_in_force(void)
 {
@@ -22,6 +22,9 @@ void la_in_force_set(const struct la_policy *policy)
 	atomic_store_explicit(&in_force, policy, memory_order_release);
 	atomic_store(&closes, la_policy_rules_closes(policy));
 	atomic_store(&bounds, la_policy_bounds_anything(policy));
+	atomic_store(&exits, la_policy_rules_exits(policy));
+	if (la_in_force_exits() && !policy->observe)
+		la_terminate_guard();
 }
 
 bool la_in_force_closes(void)
@@ -32,4 +35,9 @@ bool la_in_force_closes(void)
 bool la_in_force_bounds(void)
 {
 	return atomic_load_explicit(&bounds, memory_order_relaxed);
+}
+
+bool la_in_force_exits(void)
+{
+	return atomic_load_explicit(&exits, memory_order_relaxed);
 }

@@ -7,6 +7,7 @@
 
 #include <lastack/enforce.h>
 #include <lastack/kernel.h>
+#include <lastack/sys.h>
 
 extern struct la_enforce_settings la_enforce_config;
 
@@ -18,6 +19,8 @@ void la_in_force_set(const struct la_policy *policy);
 /* Has it a say in how connections are closed? In how long they may stand half-closed? Cheap. */
 bool la_in_force_closes(void);
 bool la_in_force_bounds(void);
+/* In what an exit leaves? */
+bool la_in_force_exits(void);
 
 #define LA_MS_NS 1000000ull
 #define LA_NEVER ~0ull
@@ -60,6 +63,9 @@ struct la_drain_order {
 	uint64_t idle_ns, total_ns, bytes;
 	uint32_t max;
 	uint64_t signals; /* of the closing thread: blocked from the reservation to the commit */
+	uint32_t at_exit; /* enum la_exit_action: how the process that exits goes on with it */
+	bool by_exit;     /* begun by the exit, and not by a close */
+	bool brief; /* begun for its output only: when that has arrived, there is nothing to wait for */
 	bool fin_due; /* not sent yet: another thread may still be in a send() that fills the buffer */
 };
 /* Any thread: keep a place, before there is a dup, -1 when there is none; fill it, then hand it over, which tells order.signals; or give it back. */
@@ -85,6 +91,8 @@ bool la_drains_evict(int fd);
 uint64_t la_drains_turn(uint64_t now_ns);
 /* Helper: it ends and none follows; or whoever cannot start one. */
 void la_drains_end_all(void);
+/* In place of the helper, which is gone: asks about each; one that is not kept is let go, as by the end of the process. How many are left. */
+uint32_t la_drains_sift(bool (*keeps)(struct la_drain_order *order, uint64_t started_ns));
 /* Child of a fork: the copies of our descriptors go, nothing is shut down. */
 void la_drains_abandon(void);
 
@@ -107,17 +115,72 @@ void la_helper_stop(void);
 void la_helper_pause(void);
 void la_helper_resume(bool may_start);
 void la_helper_forked(void);
+/* Of a pause: it did end in time. */
+bool la_helper_is_gone(void);
 void la_helper_count(enum la_counter counter);
+/* This thread does the helper's work from now on, and counts in a table of its own; false: no more. */
+void la_helper_stand_in(bool begins);
 
 /* ---- linger.c */
 
 /* A graceful close of `fd` as `rule` bounds it: as la_enforce_begin(). */
 int la_linger_begin(int fd, const struct la_release *release, const struct la_rule *rule);
+/* The same at an exit, which leaves `fd` open: drained from now on. False when that cannot be. */
+bool la_linger_at_exit(int fd, const struct la_release *release, const struct la_rule *rule);
 
 /* ---- close.c */
 
 /* What rules look at, from a record. */
 struct la_view la_view_of(const struct la_connection_record *record, enum la_eof eof);
+
+/* Could an RST destroy something, were the number closed now? */
+bool la_close_is_needed(int fd, int state, enum la_close_linger linger);
+/* Unread data waits, or more is on its way. */
+bool la_close_expects_input(int fd);
+/* What the close leaves to the kernel, which finds the connection in `state`. */
+void la_close_bound_orphan(int fd, int state, const struct la_view *view);
+/* The RST that the application asked for: true when the close is to be orderly all the same. */
+bool la_close_refuses_reset(int fd, struct la_connection_record *record, uint32_t generation,
+	const struct la_view *view);
+/* The graceful [close] rule, or its defaults. */
+const struct la_rule *la_close_bounds(const struct la_view *view);
+
+/* ---- exit.c */
+
+/* The exiting thread does what the helper did: there is none, and there will be none. */
+bool la_exit_is_served(void);
+/* Turn by turn, until nothing drains, `until_ns` has come, or one of the signals `asked` comes. With all signals blocked. */
+void la_exit_wait(uint64_t until_ns, uint64_t asked);
+void la_exit_forked(void);
+
+/* ---- inherited.c */
+
+/* Connections that this process was started with, and that nobody else holds: they have records from now on. */
+void la_inherited_adopt(void);
+
+/* ---- handover.c */
+
+/* A detached child takes over the drains with at_exit = LA_EXIT_HANDOVER, until then. False when there is none: nothing has happened. */
+bool la_hand_over(uint64_t until_ns);
+
+/* ---- terminate.c */
+
+/* From now on SIGTERM, where it has its default action, first ends our connections; or it has that action again. */
+void la_terminate_guard(void);
+void la_terminate_unguard(void);
+
+/* ---- signals */
+
+struct la_sigaction {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+static inline int la_sigaction(int number, const struct la_sigaction *set, struct la_sigaction *was)
+{
+	return (int)la_sys(SYS_rt_sigaction, number, set, was, sizeof(uint64_t));
+}
 
 /* ---- log.c */
 
@@ -135,5 +198,7 @@ int la_log_open(const char *where);
 /* The application wants this number: true when the log had it, and has moved away. */
 bool la_log_gives_way(int fd);
 void la_log(const struct la_log_line *line);
+/* In the heir, which keeps no file open: each line opens it anew. */
+void la_log_detach(void);
 
 #endif

@@ -34,7 +34,8 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 	}
 	/* Kernel truth beats the table, and a set that would go on reporting the closed number forbids it all. */
 	if (la_kernel_cookie(order->fd, &order->cookie) < 0 ||
-		order->cookie != atomic_load(&record->cookie) || !la_act_leave_epolls(fd)) {
+		order->cookie != atomic_load(&record->cookie) ||
+		(!order->by_exit && !la_act_leave_epolls(fd))) {
 		la_drains_cancel(place);
 		la_sys(SYS_close, order->fd);
 		return -1;
@@ -55,16 +56,39 @@ static int begin(struct la_drain_order *order, const struct la_release *release,
 	return place;
 }
 
-int la_linger_begin(int fd, const struct la_release *release, const struct la_rule *rule)
+static struct la_drain_order order_of(const struct la_release *release, const struct la_rule *rule)
 {
-	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
-	struct la_drain_order order = {.fd = -1,
+	return (struct la_drain_order){.fd = -1,
 		.index = release->index,
 		.generation = release->generation,
 		.idle_ns = rule->idle_ns,
 		.total_ns = rule->total_ns,
 		.bytes = rule->drain_bytes,
 		.max = rule->max};
+}
+
+bool la_linger_at_exit(int fd, const struct la_release *release, const struct la_rule *rule)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	struct la_drain_order order = order_of(release, rule);
+	int place;
+
+	/* All at once, and within the exit's time: `max` is about closes. */
+	order.max = 0;
+	order.by_exit = true;
+	order.brief = !la_close_expects_input(fd);
+	order.signals = la_signals_block();
+	place = begin(&order, release, fd, &region->connections[release->index]);
+	if (place >= 0)
+		la_drains_commit(place);
+	la_signals_restore(order.signals);
+	return place >= 0;
+}
+
+int la_linger_begin(int fd, const struct la_release *release, const struct la_rule *rule)
+{
+	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
+	struct la_drain_order order = order_of(release, rule);
 	int place;
 
 	/* A handler that jumped away from here on would leave a connection half-closed that nobody drains. */

@@ -19,6 +19,8 @@ enum { NOWHERE, FILE_LOG, SYSLOG, STDERR };
 
 static int kind;
 static _Atomic int log_fd = -1;
+static char file[256]; /* absolute; "" when it is none */
+static bool detached;
 
 struct text {
 	char bytes[640];
@@ -144,6 +146,12 @@ bool la_log_gives_way(int fd)
 	return true;
 }
 
+static int open_file(const char *where)
+{
+	return (int)la_sys(SYS_openat, AT_FDCWD, where,
+		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+}
+
 int la_log_open(const char *where)
 {
 	struct sockaddr_un device = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
@@ -165,9 +173,10 @@ int la_log_open(const char *where)
 		}
 		kind = SYSLOG;
 	} else {
-		fd = (int)la_sys(SYS_openat, AT_FDCWD, where,
-			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+		fd = open_file(where);
 		kind = FILE_LOG;
+		if (where[0] == '/' && strlen(where) < sizeof(file))
+			strcpy(file, where);
 	}
 	log_fd = out_of_the_way(fd);
 	if (log_fd < 0)
@@ -175,15 +184,30 @@ int la_log_open(const char *where)
 	return log_fd < 0 ? log_fd : 0;
 }
 
+void la_log_detach(void)
+{
+	if (log_fd >= 0)
+		la_sys(SYS_close, log_fd);
+	la_slot_clear(log_fd, LA_SLOT_OWN(0xffff));
+	log_fd = -1;
+	if (kind != FILE_LOG || !file[0])
+		kind = NOWHERE;
+	detached = true;
+}
+
 static void write_out(struct text *text)
 {
+	int fd = detached ? open_file(file) : log_fd;
+
 	if (kind == SYSLOG) {
 		la_sys(SYS_sendto, log_fd, text->bytes, text->length, MSG_DONTWAIT | MSG_NOSIGNAL,
 			NULL, 0);
 		return;
 	}
 	text->bytes[text->length++] = '\n';
-	la_sys(SYS_write, log_fd, text->bytes, text->length);
+	la_sys(SYS_write, fd, text->bytes, text->length);
+	if (detached && fd >= 0)
+		la_sys(SYS_close, fd);
 }
 
 void la_log(const struct la_log_line *line)

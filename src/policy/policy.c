@@ -32,6 +32,17 @@ bool la_policy_closes_gracefully(const struct la_policy *policy)
 	return false;
 }
 
+bool la_policy_rules_exits(const struct la_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->rules_count; i++) {
+		const struct la_rule *rule = &policy->rules[i];
+
+		if (rule->section == LA_SECTION_EXIT && rule->action != LA_EXIT_PLAIN)
+			return true;
+	}
+	return false;
+}
+
 bool la_policy_rules_closes(const struct la_policy *policy)
 {
 	for (uint32_t i = 0; i < policy->rules_count; i++) {

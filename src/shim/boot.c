@@ -53,7 +53,6 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	struct la_enforce_settings enforce = {0};
 
 	(void)argc;
-	(void)argv;
 	la_real_bind();
 	if (getauxval(AT_SECURE))
 		return;
@@ -72,19 +71,11 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	track.keep = settings.keep;
 	enforce.policy = &settings.policy;
 	enforce.exe = settings.exe;
+	enforce.argv = argv;
 	enforce.log = settings.log;
 	la_track_start(&track);
 	if (la_enforce_start(&enforce) < 0)
 		say("the log named by LASTACK_LOG cannot be written: going on without");
+	la_exit_bind();
 	la_on = true;
-}
-
-/* Nothing is freed: other destructors, and other threads, still close sockets. */
-__attribute__((destructor)) static void finish(void)
-{
-	if (!la_on)
-		return;
-	la_on = false;
-	la_track_leaving(false);
-	la_track_finish();
 }

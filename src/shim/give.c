@@ -45,11 +45,18 @@ static bool has_control(const struct msghdr *message)
 	       message->msg_controllen <= INT_MAX; /* more is refused by the kernel */
 }
 
+static void gave(int fd)
+{
+	if (!la_slot_load(fd))
+		la_enforce_gave_unknown();
+	la_track_share(fd);
+}
+
 void la_gave(const struct msghdr *message)
 {
 	/* Asked of the message, not of the number: a connection may have had that before, and left it unseen. */
 	if (la_on && has_control(message))
-		each(message, la_track_share);
+		each(message, gave);
 }
 
 static void begin(int fd)

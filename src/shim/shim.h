@@ -19,10 +19,15 @@
 #include <sys/uio.h>
 
 #include <lastack/enforce.h>
+#include <lastack/kernel.h>
 #include <lastack/track.h>
 
 /* <dirent.h> would bring <unistd.h>, whose attributes the aliases of our functions do not have. */
 typedef struct __dirstream DIR;
+/* Nor can <signal.h>, for the same reason. */
+struct sigaction;
+
+typedef void (*la_handler)(int number);
 
 #define LA_EXPORT __attribute__((visibility("default")))
 #define LA_COLD   __attribute__((cold, noinline))
@@ -60,6 +65,10 @@ int __fcntl(int fd, int command, ...);
 pid_t __fork(void);
 ssize_t __read(int fd, void *buffer, size_t bytes);
 ssize_t __recv(int fd, void *buffer, size_t bytes, int flags);
+int __sigaction(int number, const struct sigaction *set, struct sigaction *was);
+la_handler bsd_signal(int number, la_handler handler);
+la_handler ssignal(int number, la_handler handler);
+la_handler sysv_signal(int number, la_handler handler);
 int _IO_fclose(FILE *stream);
 FILE *_IO_popen(const char *command, const char *type);
 
@@ -150,6 +159,19 @@ void la_receiving(int fd, uint64_t slot);
 void la_uncounted_child(bool shares_table);
 void la_uncounted_here(void);
 void la_before_exec(void);
+
+/* The process is about to end, by other means than exit(). */
+void la_exiting(void);
+/* In the constructor, before any other object can register a handler of its own. */
+void la_exit_bind(void);
+
+/* As the kernel has it; and what it said of `number` to a program that asked by syscall(2). */
+struct la_kernel_action {
+	la_handler handler;
+	unsigned long flags;
+	void (*restorer)(void);
+};
+void la_signal_seen(int number, struct la_kernel_action *was);
 
 /* A seccomp filter is being installed. */
 void la_seccomp(void);

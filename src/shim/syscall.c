@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 #include <sys/prctl.h>
@@ -117,6 +118,7 @@ LA_EXPORT long syscall(long number, ...)
 	case SYS_clone: la_uncounted_child(a & CLONE_FILES); break;
 	case SYS_execve:
 	case SYS_execveat: la_before_exec(); break;
+	case SYS_exit_group: la_exiting(); break;
 	default: break;
 	}
 
@@ -147,6 +149,12 @@ LA_EXPORT long syscall(long number, ...)
 	case SYS_accept4:
 		if (result >= 0)
 			la_opened_accept((int)a, (int)result);
+		break;
+	case SYS_rt_sigaction:
+		if (result == 0)
+			la_signal_seen((int)a, (struct la_kernel_action *)c);
+		if (result == 0 && a == SIGTERM && b && la_on)
+			la_enforce_guard();
 		break;
 	case SYS_connect:
 		la_opened_connect((int)a, (const struct sockaddr *)b, (socklen_t)c, (int)result);

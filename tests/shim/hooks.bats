@@ -125,6 +125,13 @@ system_calls() {
 	same fortified/processes observe "$WORK/always.policy"
 }
 
+@test "hooks: what SIGTERM does, who waits for it, who dies of it; _exit, _Exit, quick_exit" {
+	ulimit -c 0
+	printf '[exit]\naction = drain\n[close]\naction = graceful\n' >"$WORK/exit.policy"
+	same signals observe graceful-close "$WORK/exit.policy"
+	same fortified/signals observe "$WORK/exit.policy"
+}
+
 @test "hooks: makers of descriptors that are not followed: open, fopen, pipe, eventfd" {
 	same makes
 	same fortified/makes

@@ -100,3 +100,16 @@ for call, *words in ("fopen", nothing, b"r"), ("fopen64", nothing, b"r"), ("tmpf
     function = getattr(libc, call)
     function.restype = ctypes.c_void_p
     print(call, libc.fclose(ctypes.c_void_p(function(*words))))
+
+# Dispositions: what was is returned, as a number.
+for each in ("ssignal", "bsd_signal", "sysv_signal", "__sysv_signal", "sigset"):
+    function = getattr(libc, each)
+    function.restype = ctypes.c_ssize_t
+    print(each, [function(signal.SIGTERM, ctypes.c_ssize_t(which)) for which in (1, 0, 0)])
+action = ctypes.create_string_buffer(152)
+print("__sigaction", libc.__sigaction(signal.SIGTERM, null, action), int.from_bytes(action[:8], sys.byteorder), signal.getsignal(signal.SIGTERM))
+sys.stdout.flush()
+child = os.fork()
+if child == 0:
+    libc._Exit(5)
+print("_Exit", status(child))

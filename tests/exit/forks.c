@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server with a process for each connection, which answers and ends at once, without a close: forks exit|_exit.
+ */
+#include "../apps/request.h"
+
+#include <signal.h>
+
+static void answer(int fd)
+{
+	struct request request;
+
+	if (!read_request(fd, &request))
+		return;
+	for (long at = 0; at < request.bytes;) {
+		size_t bytes = (size_t)(request.bytes - at);
+		const char *block = pattern_at(at, &bytes);
+		ssize_t sent = send(fd, block, bytes, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return;
+		at += sent;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int listener;
+
+	if (argc != 2)
+		return 2;
+	alarm(SERVER_SECONDS);
+	signal(SIGCHLD, SIG_IGN);
+	listener = listen_on_loopback();
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			give_up("accept");
+		if (fork() == 0) {
+			answer(fd);
+			if (argv[1][0] == '_')
+				_exit(0);
+			exit(0);
+		}
+		close(fd);
+	}
+}
