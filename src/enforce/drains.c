@@ -386,11 +386,11 @@ static void forgive(uint64_t stopped_ns)
 
 uint64_t la_drains_turn(uint64_t now_ns)
 {
-	static uint64_t expected_ns;
+	static uint64_t expected_ns = LA_NEVER;
 	uint64_t next = LA_NEVER;
 	uint32_t i = 0, max = atomic_exchange_explicit(&crowded, 0, memory_order_relaxed);
 
-	if (active_count && now_ns > expected_ns + STOPPED_NS)
+	if (now_ns > expected_ns && now_ns - expected_ns > STOPPED_NS)
 		forgive(now_ns - expected_ns);
 	take_new(active, &active_count);
 	while (i < active_count) {
