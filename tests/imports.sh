@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 universe=(
 	close shutdown accept connect sock listen '^_*bind' # a socket's life
 	'^_*dup[0-9]*$' fcntl ioctl pidfd fdopen freopen '^_IO_(proc|file)_(open|fopen|close|read|attach)' # numbers and streams
-	'^_*(libc_)?p?read(v|64|ahead|$|_chk|_nocancel)' recv '^_*send' splice '^_*tee$' copy_file_range '^_*aio_' lio_listio io_uring
+	'^_*(libc_)?p?read(v|64|ahead|$|_chk|_nocancel)' recv '^_*(libc_)?p?write' 'dprintf' fflush '^_*send' splice '^_*tee$' copy_file_range '^_*aio_' lio_listio io_uring
 	fork '^_*clone' exec spawn '^_*(libc_)?system$' popen wordexp '^_*daemon$' 'pty$' login_tty '^_*(exit|Exit|quick_exit)$' # processes
 	prctl '^_*syscall$' unshare setns '^_*set(e|re|res|fs)?[ug]id$' setgroups 'initgroups$' capset # who it is, what it may
 	'^_*(libc_)?(open|openat|creat|fopen|tmpfile|opendir|pipe2?|eventfd|timerfd_create|signalfd|inotify_init1?|memfd_create|mk[os]*temps?|shm_open|mq_open|posix_openpt|getpt|fanotify_init|name_to_handle_at|open_by_handle_at|open_tree|fsopen|fspick|fsmount)(64)?(_2)?$' # whatever else makes a number

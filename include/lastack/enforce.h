@@ -46,6 +46,12 @@ void la_enforce_commit(int place);
 /* Does any drain hold a number of this process? Cheap, for the hooks. */
 bool la_enforce_drains(void);
 
+/*
+ * A write on a connection with LA_SLOT_ENFORCED has failed with EPIPE: was that our doing? Else its SIGPIPE is the application's. True also for
+ * one that is closed meanwhile.
+ */
+bool la_enforce_has_ended(uint64_t slot);
+
 /* A connection has come; bounds need the helper from now on. */
 void la_enforce_connection(void);
 

@@ -32,6 +32,8 @@ enum la_slot_flag {
 	LA_SLOT_LINGER_TIMED = 1u << 5,
 	LA_SLOT_OTHER = 1u << 6,  /* looked at once: no TCP socket (a listener of another family) */
 	LA_SLOT_SHARED = 1u << 7, /* without connection yet, and someone else may hold it already */
+	LA_SLOT_ENFORCED =
+		1u << 8, /* lastack ends the connection: writing must not raise SIGPIPE */
 };
 #define LA_SLOT_MAKE(index, flags, gen)                                        \
 	((uint64_t)(uint16_t)(gen) << 48 | (uint64_t)(uint16_t)(flags) << 32 | \
@@ -43,6 +45,9 @@ enum la_slot_flag {
 #define LA_SLOT_FLAGS(slot)   ((uint16_t)((slot) >> 32))
 #define LA_SLOT_TAG(slot)     ((uint16_t)((slot) >> 48))
 #define LA_SLOT_TRACKED(slot) ((uint32_t)(slot) != 0)
+/* In a hook, so that what follows a call that writes stays out of its way. */
+#define LA_SLOT_IS_ENFORCED(slot) \
+	__builtin_expect(((slot) & (uint64_t)LA_SLOT_ENFORCED << 32) != 0, 0)
 
 enum {
 	LA_SLOT_CHUNK_BITS = 14,
@@ -217,6 +222,11 @@ struct la_release {
 struct la_release la_track_release(int fd);
 /* The last close is about to happen by the kernel's own rules: will it be FIN or RST? Looks at `fd`, still open. */
 void la_track_closed(const struct la_release *release, int fd);
+/*
+ * lastack is about to end the connection of `slot`, or not after all: LA_SLOT_ENFORCED on every number of this process that holds it, of which
+ * `fd` is one. A copy that another thread makes meanwhile has it when LA_SEEN_ENFORCED was folded before the last call. For the helper too.
+ */
+void la_track_enforced(int fd, uint64_t slot, bool on);
 /* A drain has taken over; la_track_drained() ends it. */
 void la_track_draining(const struct la_release *release);
 void la_track_drained(uint32_t index, uint32_t generation, enum la_ending ending, uint64_t bytes);

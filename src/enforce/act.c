@@ -97,6 +97,19 @@ static void set_option(int fd, int level, int name, int value)
 	la_sys(SYS_setsockopt, fd, level, name, &value, sizeof(value));
 }
 
+/*
+ * What the application sees afterwards on its number (Linux 6.18; epoll also edge-triggered):
+ *
+ *                       shutdown               reset
+ *   epoll               IN, RDHUP, HUP         ERR, HUP
+ *   read                unread data, then 0    ECONNRESET once, then ENOTCONN; unread data is gone
+ *   blocked in read     0                      EPIPE (ENOTCONN at the next)
+ *   write               EPIPE                  ECONNRESET if no read was first, then EPIPE
+ *   blocked in write    EPIPE, SIGPIPE         ECONNRESET
+ *   shutdown            ENOTCONN               ENOTCONN
+ *
+ * So whoever waits is woken, and whoever reads learns that there is nothing more: it can close. SIGPIPE: sigpipe.c.
+ */
 static int act_on_dup(int fd, enum la_action action)
 {
 	const struct sockaddr unspecified = {.sa_family = AF_UNSPEC};

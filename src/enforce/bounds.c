@@ -27,7 +27,9 @@ struct watch {
 	uint32_t turn;
 	bool spared;  /* said once that another process may hold it */
 	bool waiting; /* said once that there is no number for a dup */
+	bool stuck;   /* said once that its output does not move */
 	uint64_t since_ns, progress_ns;
+	uint64_t marked_ns; /* since then no write raises SIGPIPE (sigpipe.c); 0: not so */
 	struct la_progress last;
 };
 
@@ -107,6 +109,18 @@ static void learn(struct la_connection_record *record, uint32_t index, uint32_t 
 	}
 }
 
+static struct la_log_line line_of(
+	const struct suspect *suspect, enum la_action action, const char *result)
+{
+	return (struct la_log_line){.action = la_action_name(action),
+		.rule_section = la_section_name((enum la_section)suspect->rule->section),
+		.rule_name = suspect->rule->name,
+		.result = result,
+		.record = suspect->record,
+		.fd = suspect->fd,
+		.idle_ns = suspect->idle_ns};
+}
+
 /*
  * A description that another process of the family holds, or may hold, is not ours to end. Once it is known to be ours alone, the
  * next look acts.
@@ -114,13 +128,7 @@ static void learn(struct la_connection_record *record, uint32_t index, uint32_t 
 static bool is_spared(struct suspect *suspect, enum la_action action)
 {
 	struct watch *watch = &watches[suspect->index];
-	struct la_log_line line = {.action = la_action_name(action),
-		.rule_section = la_section_name((enum la_section)suspect->rule->section),
-		.rule_name = suspect->rule->name,
-		.result = "shared",
-		.record = suspect->record,
-		.fd = suspect->fd,
-		.idle_ns = suspect->idle_ns};
+	struct la_log_line line = line_of(suspect, action, "shared");
 
 	if (action < LA_ACTION_SHUTDOWN || la_track_is_ours(suspect->slot))
 		return false;
@@ -132,6 +140,55 @@ static bool is_spared(struct suspect *suspect, enum la_action action)
 		la_log(&line);
 	}
 	return true;
+}
+
+/* Its own side is open: the application may be writing. */
+static bool can_write(const struct suspect *suspect)
+{
+	return watches[suspect->index].state == TCP_CLOSE_WAIT;
+}
+
+static void mark(const struct suspect *suspect, uint64_t now_ns)
+{
+	struct watch *watch = &watches[suspect->index];
+
+	if (watch->marked_ns || !can_write(suspect) || la_in_force()->observe)
+		return;
+	watch->marked_ns = now_ns;
+	la_track_enforced(suspect->fd, suspect->slot, true);
+}
+
+/* Somebody may be blocked in writing, and the FIN could not go out: passed over until the output moves. A later reset need not wait for that. */
+static bool is_stuck(struct suspect *suspect, enum la_action action, uint64_t now_ns)
+{
+	struct watch *watch = &watches[suspect->index];
+	struct la_log_line line = line_of(suspect, action, "output-stuck");
+
+	if (action != LA_ACTION_SHUTDOWN || !can_write(suspect))
+		return false;
+	if (la_kernel_is_writable(suspect->fd)) {
+		watch->stuck = false;
+		return false;
+	}
+	mark(suspect, now_ns);
+	if (!watch->stuck) {
+		watch->stuck = true;
+		la_helper_count(LA_COUNT_SPARED_OUTPUT);
+		la_log(&line);
+	}
+	return true;
+}
+
+/* Marked at an earlier look? Else it is now, and ended at the next. */
+static bool is_marked(struct suspect *suspect, enum la_action action, uint64_t now_ns)
+{
+	if (action < LA_ACTION_SHUTDOWN || !can_write(suspect) || la_in_force()->observe)
+		return true;
+	mark(suspect, now_ns);
+	if (watches[suspect->index].marked_ns < now_ns)
+		return true;
+	suspect->acted = true;
+	return false;
 }
 
 /* False when no descriptor was left for a dup: a drain gives way, and the next look tries again. */
@@ -148,20 +205,31 @@ static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 	struct la_connection_record *record = suspect->record;
 	struct watch *watch = &watches[suspect->index];
 	bool observe = la_in_force()->observe;
-	/* By the slot: the record may be another connection's since it was looked at. */
-	int result = observe ? 0 : la_act(suspect->fd, la_track_cookie(suspect->slot), action);
+	bool ends = !observe && action >= LA_ACTION_SHUTDOWN, marked = watch->marked_ns != 0;
 	uint64_t us = la_now_us();
-	struct la_log_line line = {.action = la_action_name(action),
-		.rule_section = la_section_name((enum la_section)suspect->rule->section),
-		.rule_name = suspect->rule->name,
-		.result = observe             ? "would"
-			  : result == 0       ? "ok"
-			  : result == -ESTALE ? "gone"
-					      : "failed",
-		.record = record,
-		.fd = suspect->fd,
-		.idle_ns = suspect->idle_ns};
+	int result = 0;
+	struct la_log_line line;
 
+	if (ends)
+		la_sigpipe_begin(suspect->fd, suspect->slot, marked);
+	/* By the slot: the record may be another connection's since it was looked at. */
+	if (!observe)
+		result = la_act(suspect->fd, la_track_cookie(suspect->slot), action);
+	if (ends && result == 0)
+		la_track_fold(record, suspect->generation, LA_SEEN_ENFORCED, us);
+	if (ends && result == 0 && action == LA_ACTION_RESET)
+		la_track_fold(record, suspect->generation, LA_SEEN_RESET, us);
+	if (ends) {
+		la_sigpipe_end(
+			suspect->fd, suspect->slot, marked, result == 0 || result == -EMFILE);
+		if (result != -EMFILE)
+			watch->marked_ns = 0;
+	}
+	line = line_of(suspect, action,
+		observe             ? "would"
+		: result == 0       ? "ok"
+		: result == -ESTALE ? "gone"
+				    : "failed");
 	suspect->acted = true;
 	if (result == -EMFILE) {
 		la_drains_evict_oldest();
@@ -179,10 +247,6 @@ static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		result < 0 ? LA_ACTED_FAILED
 		: observe  ? LA_ACTED_WOULD
 			   : LA_ACTED_OK);
-	if (result == 0 && !observe && action == LA_ACTION_SHUTDOWN)
-		la_track_fold(record, suspect->generation, LA_SEEN_ENFORCED, us);
-	if (result == 0 && !observe && action == LA_ACTION_RESET)
-		la_track_fold(record, suspect->generation, LA_SEEN_RESET, us);
 	la_log(&line);
 	return result != -EMFILE;
 }
@@ -193,15 +257,27 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 	struct la_decision decision =
 		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
 
-	if (decision.action != LA_ACTION_NONE &&
-		(is_spared(suspect, (enum la_action)decision.action) ||
-			!act(suspect, (enum la_action)decision.action, decision.step + 1))) {
-		/* Due, and waiting for the other holder or for a number. */
-		decision.next = decision.action;
-		decision.next_in_ns = 0;
-	} else if (decision.action != LA_ACTION_NONE) {
-		decision = la_policy_decide(suspect->rule, suspect->idle_ns, decision.step + 1);
+	if (decision.action != LA_ACTION_NONE) {
+		enum la_action action = (enum la_action)decision.action;
+		bool spared = is_spared(suspect, action);
+		bool stuck = !spared && is_stuck(suspect, action, now_ns);
+		bool waits =
+			spared || (!stuck && (!is_marked(suspect, action, now_ns) ||
+						     !act(suspect, action, decision.step + 1)));
+
+		if (!waits)
+			decision = la_policy_decide(
+				suspect->rule, suspect->idle_ns, decision.step + 1);
+		/* Due, and waiting for the other holder, the output, the next look or a number. */
+		if (waits || (stuck && decision.next == LA_ACTION_NONE)) {
+			decision.next = action;
+			decision.next_in_ns = 0;
+		}
 	}
+	/* Now, so that it need not wait for one more look. */
+	if (decision.next >= LA_ACTION_SHUTDOWN && decision.next_in_ns <= period_ns &&
+		!suspect->acted)
+		mark(suspect, now_ns);
 	atomic_store(&record->next_us,
 		decision.next == LA_ACTION_NONE ? 0 : (now_ns + decision.next_in_ns) / 1000);
 	atomic_store(&record->next_action, decision.next);
@@ -235,7 +311,8 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->last = tcp.progress;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
-		watch->spared = watch->waiting = false;
+		watch->spared = watch->waiting = watch->stuck = false;
+		watch->marked_ns = 0;
 		return;
 	}
 	watch->progress_ns += stopped_ns;
@@ -283,6 +360,13 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		return;
 	}
 	follow(watch, fd, index, generation, state, now_ns);
+	if (watch->marked_ns && watch->progress_ns > watch->marked_ns) {
+		la_track_enforced(fd, slot, false);
+		watch->marked_ns = 0;
+	}
+	/* Stopped with us was whoever was on his way into the kernel. */
+	if (watch->marked_ns && stopped_ns)
+		watch->marked_ns = now_ns;
 	la_track_facts(index, since);
 	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
@@ -311,8 +395,9 @@ static bool is_done(const struct suspect *suspect)
 }
 
 /* `max`: never more at once, the one longest in the state goes first. One that still moves is no leak. */
-static void enforce_max(const struct la_rule *rule)
+static void enforce_max(const struct la_rule *rule, uint64_t now_ns)
 {
+	enum la_action strongest = la_rule_strongest(rule);
 	struct suspect *oldest;
 	uint32_t count = 0, i;
 
@@ -327,8 +412,12 @@ static void enforce_max(const struct la_rule *rule)
 				oldest = &suspects[i];
 		if (!oldest)
 			return;
-		if (!is_spared(oldest, la_rule_strongest(rule)))
-			act(oldest, la_rule_strongest(rule), rule->steps_count);
+		if (is_spared(oldest, strongest))
+			continue;
+		if (is_stuck(oldest, strongest, now_ns))
+			oldest->acted = true;
+		else if (is_marked(oldest, strongest, now_ns))
+			act(oldest, strongest, rule->steps_count);
 	}
 }
 
@@ -359,7 +448,7 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 	for (i = 0; i < la_in_force()->rules_count; i++)
 		if (la_in_force()->rules[i].max &&
 			la_in_force()->rules[i].section <= LA_SECTION_LAST_ACK)
-			enforce_max(&la_in_force()->rules[i]);
+			enforce_max(&la_in_force()->rules[i], now_ns);
 	next_ns = now_ns + period_ns;
 	if (!tracked)
 		return LA_NEVER;

@@ -96,6 +96,12 @@ uint32_t la_drains_sift(bool (*keeps)(struct la_drain_order *order, uint64_t sta
 /* Child of a fork: the copies of our descriptors go, nothing is shut down. */
 void la_drains_abandon(void);
 
+/* ---- sigpipe.c */
+
+/* Around the act that ends the connection of `slot`; `ended`: it did. `marked`: its side is still open, a write would work. */
+void la_sigpipe_begin(int fd, uint64_t slot, bool marked);
+void la_sigpipe_end(int fd, uint64_t slot, bool marked, bool ended);
+
 /* ---- bounds.c */
 
 /* Helper: look at every connection of this process; returns ns until the next look. */

@@ -138,8 +138,9 @@ static struct la_closing begin_stream(FILE *stream, int *unflushed)
 	struct la_closing closing = {.place = -1};
 
 	if (fd >= 0 && la_slot_load(fd) && la_here()) {
-		/* A flush that fails drops the buffer: fclose would find nothing to fail with. */
-		if (la_enforce_closes() && fflush(stream) != 0)
+		/* A flush that fails drops the buffer: fclose would find nothing to fail with. Where we have ended the connection, it raises no SIGPIPE. */
+		if ((la_enforce_closes() || LA_SLOT_IS_ENFORCED(la_slot_load(fd))) &&
+			fflush(stream) != 0)
 			*unflushed = errno;
 		if (__fsetlocking(stream, FSETLOCKING_QUERY) != FSETLOCKING_BYCALLER) {
 			flockfile(stream);

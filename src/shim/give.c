@@ -152,23 +152,31 @@ void la_end_giving(const struct msghdr *first, size_t stride, unsigned int count
 
 LA_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
+	uint64_t slot = la_slot_load(fd);
+	int quiet = LA_SLOT_IS_ENFORCED(slot) ? la_quiet_flag(fd, slot) : 0;
 	unsigned int given = la_begin_giving(fd, message, 0, 1);
-	ssize_t result = la_real.sendmsg(fd, message, flags);
+	ssize_t result = la_real.sendmsg(fd, message, flags | quiet);
 
 	if (result >= 0)
 		la_gave(message);
 	la_end_giving(message, 0, given);
+	if (quiet)
+		la_quiet_result(slot, result, flags);
 	return result;
 }
 
 LA_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
+	uint64_t slot = la_slot_load(fd);
+	int quiet = LA_SLOT_IS_ENFORCED(slot) ? la_quiet_flag(fd, slot) : 0;
 	unsigned int given = la_begin_giving(fd, &messages->msg_hdr, sizeof(*messages), count);
-	int result = la_real.sendmmsg(fd, messages, count, flags), i;
+	int result = la_real.sendmmsg(fd, messages, count, flags | quiet), i;
 
 	for (i = 0; i < result; i++)
 		la_gave(&messages[i].msg_hdr);
 	la_end_giving(&messages->msg_hdr, sizeof(*messages), given);
+	if (quiet)
+		la_quiet_result(slot, result, flags);
 	return result;
 }
 

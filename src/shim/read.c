@@ -124,9 +124,13 @@ LA_EXPORT ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t room
 LA_EXPORT ssize_t splice(
 	int in, off64_t *in_at, int out, off64_t *out_at, size_t bytes, unsigned int flags)
 {
-	uint64_t slot = la_slot_load(in);
-	ssize_t result = la_real.splice(in, in_at, out, out_at, bytes, flags);
+	uint64_t slot = la_slot_load(in), into = la_slot_load(out);
+	ssize_t result;
 
+	if (LA_SLOT_IS_ENFORCED(into))
+		result = la_quiet_splice(in, in_at, out, into, out_at, bytes, flags);
+	else
+		result = la_real.splice(in, in_at, out, out_at, bytes, flags);
 	TELL(in, slot, result, bytes);
 	return result;
 }

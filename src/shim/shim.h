@@ -9,6 +9,7 @@
 #ifndef LASTACK_SHIM_H
 #define LASTACK_SHIM_H
 
+#include <errno.h>
 #include <pty.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -65,6 +66,8 @@ int __fcntl(int fd, int command, ...);
 pid_t __fork(void);
 ssize_t __read(int fd, void *buffer, size_t bytes);
 ssize_t __recv(int fd, void *buffer, size_t bytes, int flags);
+ssize_t __send(int fd, const void *data, size_t bytes, int flags);
+ssize_t __write(int fd, const void *data, size_t bytes);
 int __sigaction(int number, const struct sigaction *set, struct sigaction *was);
 la_handler bsd_signal(int number, la_handler handler);
 la_handler ssignal(int number, la_handler handler);
@@ -136,6 +139,33 @@ void la_option_set(int fd, int level, int name, const void *value, socklen_t len
 void la_epoll_changed(int epoll, int op, int fd);
 void la_half_closed(int fd, int how);
 void la_read_ended(int fd, uint64_t slot, ssize_t result, size_t wanted);
+
+/*
+ * Writing on a connection that lastack ends (LA_SLOT_ENFORCED). MSG_NOSIGNAL, or 0 when the number is something else by now; and when such a
+ * call, to which the application gave `flags`, has returned. Errno as the call left it.
+ */
+int la_quiet_flag(int fd, uint64_t slot);
+void la_quiet_result(uint64_t slot, long result, int flags);
+/* The same around a call that takes no such flag: SIGPIPE is blocked meanwhile. Ended by the end of LA_QUIET's scope at the latest. */
+struct la_quiet {
+	uint64_t slot;
+	bool on, blocks, pending;
+};
+struct la_quiet la_quiet_begin(int fd, uint64_t slot);
+void la_quiet_end(struct la_quiet *quiet, long result);
+void la_quiet_cancelled(struct la_quiet *quiet);
+ssize_t la_quiet_splice(int in, off64_t *in_at, int out, uint64_t slot, off64_t *out_at,
+	size_t bytes, unsigned int flags);
+#define LA_QUIET __attribute__((cleanup(la_quiet_cancelled))) struct la_quiet
+
+/* The slot of a stream's number; 0 when it has none. Errno is kept. */
+static inline uint64_t la_slot_of_stream(FILE *stream)
+{
+	int saved = errno, fd = stream ? fileno_unlocked(stream) : -1;
+
+	errno = saved;
+	return la_slot_load(fd);
+}
 
 /* How many bytes these buffers take. */
 size_t la_room_of(const struct iovec *parts, size_t count);

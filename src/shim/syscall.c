@@ -52,14 +52,32 @@ static size_t room_of_message(long word)
 	return la_room_of(message->msg_iov, message->msg_iovlen);
 }
 
+/* Which number such a call writes to, or -1. */
+static int written_by(long number, long first, long third)
+{
+	switch (number) {
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwritev2:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_sendfile: return (int)first;
+	case SYS_splice: return (int)third;
+	default: return -1;
+	}
+}
+
 LA_EXPORT long syscall(long number, ...)
 {
 	va_list arguments;
 	long a, b, c, d, e, f, result, i;
 	struct la_alone alone = {0};
+	struct la_quiet quiet = {0};
 	uint64_t slot;
 	unsigned int given = 0;
 	bool copies, few = number == SYS_inotify_init1;
+	int written;
 
 	va_start(arguments, number);
 	a = va_arg(arguments, long);
@@ -134,7 +152,11 @@ LA_EXPORT long syscall(long number, ...)
 	else if (number == SYS_sendmmsg)
 		given = la_begin_giving(
 			(int)a, (const struct msghdr *)b, sizeof(struct mmsghdr), (unsigned int)c);
+	written = written_by(number, a, c);
+	if (LA_SLOT_IS_ENFORCED(la_slot_load(written)))
+		quiet = la_quiet_begin(written, la_slot_load(written));
 	result = la_real.syscall(number, a, b, c, d, e, f);
+	la_quiet_end(&quiet, result);
 	while (result == -1 && (few ? la_make_room_for_one_of_few() : la_make_room()))
 		result = la_real.syscall(number, a, b, c, d, e, f);
 

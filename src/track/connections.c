@@ -230,7 +230,7 @@ void la_track_connected(int fd, bool in_progress)
 void la_track_disconnected(int fd)
 {
 	uint64_t slot = la_slot_load(fd);
-	uint32_t flags = LA_SLOT_FLAGS(slot) & ~(uint32_t)LA_SLOT_LISTENER;
+	uint32_t flags = LA_SLOT_FLAGS(slot) & ~(uint32_t)(LA_SLOT_LISTENER | LA_SLOT_ENFORCED);
 
 	if (!LA_SLOT_TRACKED(slot))
 		return;
@@ -251,8 +251,8 @@ bool la_track_is_dead(int fd)
 void la_track_duplicated(uint64_t slot, int to)
 {
 	struct la_connection_record *record = la_track_record(slot, NULL);
-	uint64_t keep =
-		LA_SLOT_TCP | LA_SLOT_LISTENER | LA_SLOT_LINGER_RESET | LA_SLOT_LINGER_TIMED;
+	uint64_t keep = LA_SLOT_TCP | LA_SLOT_LISTENER | LA_SLOT_LINGER_RESET |
+			LA_SLOT_LINGER_TIMED | LA_SLOT_ENFORCED;
 	uint64_t flags = LA_SLOT_FLAGS(slot) & keep;
 
 	if (!record) {
@@ -262,6 +262,9 @@ void la_track_duplicated(uint64_t slot, int to)
 	}
 	atomic_fetch_add(&la_local_refs[LA_SLOT_INDEX(slot)], 1);
 	publish_new(to, (slot & ~(0xffffull << 32)) | flags << 32);
+	/* Ended since the slot was read: la_track_enforced() found the number, or the fact was there first. */
+	if (LA_INSTANT_US(atomic_load(&record->folded[LA_SEEN_ENFORCED])))
+		la_slot_change_flags(to, slot, LA_SLOT_ENFORCED, 0);
 	if (atomic_load_explicit(&la_forking, memory_order_seq_cst))
 		la_holders_add(record, LA_HOLDER_UNKNOWN);
 }

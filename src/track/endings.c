@@ -85,6 +85,18 @@ void la_track_closed(const struct la_release *release, int fd)
 			&region->header->connections_open, 1, memory_order_relaxed);
 }
 
+void la_track_enforced(int fd, uint64_t slot, bool on)
+{
+	uint32_t set = on ? LA_SLOT_ENFORCED : 0, clear = on ? 0 : LA_SLOT_ENFORCED;
+
+	la_slot_change_flags(fd, slot, set, clear);
+	if (atomic_load(&la_local_refs[LA_SLOT_INDEX(slot)]) < 2)
+		return;
+	fd = -1;
+	while ((fd = la_slot_next(fd + 1, 0x3fffffff)) >= 0)
+		la_slot_change_flags(fd, slot, set, clear);
+}
+
 void la_track_draining(const struct la_release *release)
 {
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);

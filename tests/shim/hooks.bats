@@ -93,6 +93,12 @@ system_calls() {
 	same fortified/reading
 }
 
+@test "hooks: every way to write" {
+	same writing
+	same fortified/writing
+	[ "$(grep -c ': signals = [1-9]' "$WORK/plain")" -ge 3 ]
+}
+
 @test "hooks: the fortified program really calls the checked forms" {
 	local name
 	! readelf -p .comment "$PROGRAMS/fortified/reading" | grep -q clang || skip "clang checks at compile time only"

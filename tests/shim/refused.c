@@ -39,6 +39,11 @@ int main(void)
 	REFUSED(preadv(server, &part, 1, 0), ESPIPE);
 	REFUSED(preadv64(server, &part, 1, 0), ESPIPE);
 	REFUSED(preadv2(server, &part, 1, 0, 0), ESPIPE);
+	REFUSED(pwrite(server, bytes, sizeof(bytes), 0), ESPIPE);
+	REFUSED(pwrite64(server, bytes, sizeof(bytes), 0), ESPIPE);
+	REFUSED(pwritev(server, &part, 1, 0), ESPIPE);
+	REFUSED(pwritev64(server, &part, 1, 0), ESPIPE);
+	REFUSED(pwritev2(server, &part, 1, 0, 0), ESPIPE);
 	REFUSED(sendfile(fileno(file), server, NULL, sizeof(bytes)), EINVAL);
 	REFUSED(copy_file_range(server, NULL, fileno(file), NULL, sizeof(bytes), 0), EINVAL);
 	REFUSED(tee(server, pipes[1], sizeof(bytes), 0), EINVAL);

@@ -39,16 +39,21 @@ port = server.getsockname()[1]
 name = socket.AF_INET.to_bytes(2, sys.byteorder) + port.to_bytes(2, "big") + address + bytes(8)
 print("__connect", libc.__connect(client.fileno(), name, len(name)))
 accepted, _ = server.accept()
-fd = accepted.detach()
-
+print("__write", libc.__write(client.fileno(), room, 4), "__send", libc.__send(client.fileno(), room, 4, 0))
+whence = ctypes.c_long(-1)
+print("pwritev2", libc.pwritev2(client.fileno(), ctypes.byref(part), 1, whence, 0), libc.pwritev64v2(client.fileno(), ctypes.byref(part), 1, whence, 0))
+with open("/etc/passwd", "rb") as file:
+    print("sendfile", libc.sendfile(client.fileno(), file.fileno(), null, ctypes.c_size_t(4)), os.sendfile(client.fileno(), file.fileno(), 0, 4))
+print("sendto", client.sendto(b"data", server.getsockname()))
+print("written", len(accepted.recv(28, socket.MSG_WAITALL)))
 print("sendmmsg", libc.sendmmsg(client.fileno(), ctypes.byref(message), 1, 0))
+fd = accepted.detach()
 client.sendall(b"x" * 60)
 print("recvmmsg", libc.recvmmsg(fd, ctypes.byref(message), 1, 0, null))
 print("recv", libc.recv(fd, room, 4, 0))
 print("__read", libc.__read(fd, room, 4), "__recv", libc.__recv(fd, room, 4, 0))
 print("__read_chk", libc.__read_chk(fd, room, 4, 16), "__recv_chk", libc.__recv_chk(fd, room, 4, 16, 0))
 print("__recvfrom_chk", libc.__recvfrom_chk(fd, room, 4, 16, 0, null, null))
-whence = ctypes.c_long(-1)
 print("preadv2", libc.preadv2(fd, ctypes.byref(part), 1, whence, 0), libc.preadv64v2(fd, ctypes.byref(part), 1, whence, 0))
 print("__fcntl", libc.__fcntl(fd, 0, 60), "__dup2", libc.__dup2(60, 61))
 print("__close", libc.__close(fd), libc.__close(60), libc.__close(61), libc.__close(61))
@@ -56,7 +61,7 @@ client.close()
 
 libc.fdopen.restype = libc._IO_popen.restype = libc.popen.restype = ctypes.c_void_p
 stream = ctypes.c_void_p(libc.fdopen(os.dup(1), b"w"))
-print("_IO_fclose", libc._IO_fclose(stream))
+print("fflush", libc.fflush(stream), "_IO_fclose", libc._IO_fclose(stream))
 stream = ctypes.c_void_p(libc._IO_popen(b"exit 6", b"r"))
 print("_IO_popen", libc.pclose(stream) >> 8)
 
