@@ -24,8 +24,7 @@ struct la_names {
 struct la_progress {
 	uint64_t bytes_acked;    /* output the peer has acknowledged */
 	uint64_t bytes_received; /* input that arrived */
-	uint64_t bytes_sent;
-	uint32_t unread; /* bytes in the receive queue */
+	uint32_t unread;         /* bytes in the receive queue */
 };
 
 struct la_tcp {

@@ -31,6 +31,7 @@ struct watch {
 	uint64_t since_ns, progress_ns;
 	uint64_t marked_ns; /* since then no write raises SIGPIPE (sigpipe.c); 0: not so */
 	struct la_progress last;
+	uint64_t written;
 };
 
 /* In a bounded state at this turn. */
@@ -283,11 +284,20 @@ static void decide(struct suspect *suspect, uint64_t now_ns)
 	atomic_store(&record->next_action, decision.next);
 }
 
-static bool has_moved(const struct la_progress *before, const struct la_progress *after)
+/*
+ * Not what the kernel has sent: to send the same again, while the peer says nothing, is no progress. `written`: by the application, whether it
+ * went out or not.
+ */
+static bool has_moved(struct watch *watch, const struct la_progress *now, uint64_t written)
 {
-	return before->bytes_acked != after->bytes_acked ||
-	       before->bytes_received != after->bytes_received ||
-	       before->bytes_sent != after->bytes_sent || before->unread != after->unread;
+	const struct la_progress *last = &watch->last;
+	bool moved = last->bytes_acked != now->bytes_acked ||
+		     last->bytes_received != now->bytes_received || last->unread != now->unread ||
+		     watch->written != written;
+
+	watch->last = *now;
+	watch->written = written;
+	return moved;
 }
 
 /* When did the state begin, and when did data last move? */
@@ -297,9 +307,14 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 	uint64_t since[LA_SEEN_COUNT] = {0};
 	uint64_t known_us;
 	struct la_tcp tcp;
+	int unacked;
+	bool moved;
 
 	if (la_kernel_tcp(fd, &tcp) < 0)
 		return;
+	unacked = la_kernel_unacked(fd);
+	moved = has_moved(watch, &tcp.progress,
+		tcp.progress.bytes_acked + (uint64_t)(unacked > 0 ? unacked : 0));
 	if (watch->generation != generation || watch->state != (uint32_t)state) {
 		la_track_facts(index, since);
 		known_us =
@@ -308,7 +323,6 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 			known_us = since[LA_SEEN_EOF];
 		watch->since_ns = known_us && known_us * 1000 < now_ns ? known_us * 1000 : now_ns;
 		watch->progress_ns = watch->since_ns;
-		watch->last = tcp.progress;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
 		watch->spared = watch->waiting = watch->stuck = false;
@@ -316,10 +330,8 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		return;
 	}
 	watch->progress_ns += stopped_ns;
-	if (has_moved(&watch->last, &tcp.progress)) {
-		watch->last = tcp.progress;
+	if (moved)
 		watch->progress_ns = now_ns;
-	}
 }
 
 static void look(int fd, uint64_t slot, uint64_t now_ns)

@@ -92,7 +92,6 @@ int la_kernel_tcp(int fd, struct la_tcp *tcp)
 	tcp->last_ack_received_ms = info.tcpi_last_ack_recv;
 	tcp->progress.bytes_acked = info.tcpi_bytes_acked;
 	tcp->progress.bytes_received = info.tcpi_bytes_received;
-	tcp->progress.bytes_sent = info.tcpi_bytes_sent;
 	result = la_kernel_unread(fd);
 	tcp->progress.unread = result < 0 ? 0 : (uint32_t)result;
 	return 0;
