@@ -195,12 +195,23 @@ static bool is_unset(int fd, int name)
 /* TCP_LINGER2 can only be shorter than the kernel's own tcp_fin_timeout, which is 60 s unless somebody has changed it. */
 enum { FIN_WAIT_2_DEFAULT_S = 60, LONGEST_MS = 0x7fffffff };
 
+/*
+ * Not where output waits for the peer's window: there the kernel counts TCP_USER_TIMEOUT from its first probe, and begins anew only when the window
+ * takes the whole of the next buffer (up to 64 KiB). A peer that reads slowly all the time would be cut, and its answer with it.
+ */
+static bool waits_for_window(int fd)
+{
+	struct la_tcp tcp;
+
+	return la_kernel_tcp(fd, &tcp) == 0 && tcp.notsent_bytes > 0;
+}
+
 void la_act_bound_orphan(int fd, uint64_t delivery_ns, uint64_t fin_wait_2_ns)
 {
 	uint64_t ms = delivery_ns / LA_MS_NS,
 		 s = (fin_wait_2_ns + 999 * LA_MS_NS) / (1000 * LA_MS_NS);
 
-	if (ms && is_unset(fd, TCP_USER_TIMEOUT))
+	if (ms && !waits_for_window(fd) && is_unset(fd, TCP_USER_TIMEOUT))
 		set_option(
 			fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms < LONGEST_MS ? (int)ms : LONGEST_MS);
 	if (s && s < FIN_WAIT_2_DEFAULT_S)
