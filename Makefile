@@ -99,7 +99,7 @@ check: deps ## everything: build, unit tests, tests with real programs
 check-unit: $(UNIT_BIN) ## only the unit tests
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
 
-long: deps ## proofs that take their time: probes and who has gone, leaks of haproxy, ssh and sshd (2 minutes)
+long: deps ## proofs that take their time: probes and who has gone, slow readers, leaks of haproxy, ssh and sshd (2 minutes)
 	$(Q)$(MAKE) all $(APP_BIN)
 	$(Q)BUILD=$(BUILD) tests/run.sh tests/long/*.bats
 

@@ -82,20 +82,6 @@ slow_reader() {
 	[ "$sent" -gt 10000 ]
 }
 
-@test "held fin-wait-1: a slow reader that acknowledges is not cut, and gets every byte" {
-	bound fin-wait-1 1s
-	slow_reader
-	order server fin
-	in_state 1 fin-wait-1
-	order client 'sip 2048 16 0.2'
-	sipped=$result
-	in_state 1 fin-wait-1
-	logged 0 fin-wait-1
-	order client read
-	[ $((sipped + result)) -eq "$sent" ]
-	logged 0 fin-wait-1
-}
-
 @test "orphan: a slow reader that acknowledges is not cut, and gets every byte" {
 	bound fin-wait-1 1s closing 1s
 	slow_reader
@@ -106,17 +92,6 @@ slow_reader() {
 	in_state 1 fin-wait-1
 	order client read
 	[ $((sipped + result)) -eq "$sent" ]
-}
-
-@test "orphan: one whose output waits for the window is left to the kernel: it cannot tell a peer that reads slowly" {
-	bound fin-wait-1 1s
-	start server "${preloaded[@]}" "$PYTHON" "$APPS/by_order.py" listen
-	port=$(port_of server)
-	start client "$PYTHON" "$APPS/by_order.py" connect "$port"
-	connect_ends 4096
-	order server 'send 60000'
-	order server close
-	stays 3 in_state 1 fin-wait-1
 }
 
 # orphan: one with output that is never acknowledged.
@@ -151,21 +126,6 @@ orphan() {
 	order server close
 	in_state 1 last-ack
 	wait_until 4 is_gone
-}
-
-@test "orphan: what the application has set itself stays; what it reads is never what we set" {
-	bound fin-wait-1 1s
-	both_ends
-	silence
-	order server 'send 1000'
-	stays 2 in_state 1 established
-	order server options
-	[ "$result" = 'timeout 0 linger 0 0' ]
-	order server 'timeout 60000'
-	order server options
-	[ "$result" = 'timeout 60000 linger 0 0' ]
-	order server close
-	stays 3 in_state 1 fin-wait-1
 }
 
 # The seconds that the kernel still keeps the server's end, as ss shows the timer.
