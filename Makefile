@@ -39,7 +39,7 @@ PURE_SRC   := $(wildcard src/table/*.c src/policy/*.c)
 CLI_ONLY   := src/kernel/diag.c $(wildcard src/region/reader*.c)
 SHIM_SRC   := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard src/track/*.c src/enforce/*.c src/shim/*.c)
-CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/kernel/change.c src/cli/*.c)
+CLI_SRC    := $(PURE_SRC) $(wildcard $(CLI_ONLY)) $(wildcard src/kernel/info.c src/kernel/change.c src/region/lacks.c src/cli/*.c)
 ROOMS_SRC  := $(PURE_SRC) $(filter-out $(CLI_ONLY),$(wildcard src/kernel/*.c src/region/*.c)) \
               $(wildcard $(CLI_ONLY)) $(wildcard src/track/*.c src/enforce/*.c)
 
@@ -51,7 +51,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites \
-        minute show-servers show-leak-check restart wire long \
+        minute show-servers show-leak-check restart wire long faults \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -139,6 +139,10 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 
 check-tsan: ## unit tests, and writers stopped by signals, under ThreadSanitizer
 	$(Q)$(MAKE) BUILD=build-tsan OPTIMIZE=-O1 SANITIZE=-fsanitize=thread check-unit torture-by-signals
+
+faults: ## every system call of the library fails once, and all from each on; a stop of a minute (as root, 10 minutes)
+	$(Q)$(MAKE) all $(FAULT_BIN)
+	$(Q)BUILD=$(BUILD) FAULT_STEP=1 FAULT_SECONDS=60 bats --timing tests/faults
 
 torture: $(TORTURE_BIN) ## writers stopped between any two instructions, while all others must go on (2 minutes)
 	$(Q)$(BUILD)/tests/torture/stops 20

@@ -14,6 +14,7 @@ HARD_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hard/*.c)) $(BUILD)/t
                 $(BUILD)/tests/hard/asan/giving $(BUILD)/tests/hard/tsan/cancels
 # They read registers and set breakpoints of this machine.
 TORTURE_BIN  := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/*.c)))
+FAULT_BIN    := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/faults/*.c)))
 DIFF_SRC     := $(wildcard tests/differential/*.c)
 DIFF_BIN     := $(BUILD)/tests/differential/driver
 WIRE_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/wire/*.c))
@@ -22,7 +23,7 @@ FUZZ_SECONDS ?= 30
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 
 .PHONY: test-programs fuzzers
-test-programs: $(UNIT_BIN) $(APP_BIN) $(EXIT_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(EXIT_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) $(FAULT_BIN) fuzzers
 fuzzers: $(FUZZ_BIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
@@ -49,6 +50,12 @@ $(BUILD)/tests/apps/%: tests/apps/%.c
 
 # A server that answers early, and clients that upload.
 $(BUILD)/tests/wire/%: tests/wire/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
+
+# The conversations that faults are brought into, and who brings them.
+$(BUILD)/tests/faults/%: tests/faults/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
@@ -128,5 +135,5 @@ $(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
 
--include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) $(WIRE_BIN:=.d) \
+-include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) $(WIRE_BIN:=.d) $(FAULT_BIN:=.d) \
          $(wildcard $(BUILD)/tests/fuzz/*.d)

@@ -144,6 +144,24 @@ enum { LA_HALF_CLOSED_BUCKETS = 8 }; /* the last has no bound */
 		10000, 100000, 1000000, 10000000, 60000000, 300000000, 3600000000ull, ~0ull \
 	}
 
+/* What a family of processes does without, for want of something. Appended to only: bits of a mask. lacks.c has the words. */
+enum la_lack {
+	LA_LACK_REGION,    /* no region: nothing is followed as long as there is none */
+	LA_LACK_FILE,      /* a region without file: no command sees it */
+	LA_LACK_RECORDS,   /* no record for a connection */
+	LA_LACK_PROCESSES, /* no entry for a process */
+	LA_LACK_TABLES,    /* no table for a thread */
+	LA_LACK_STACKS,    /* no room for call stacks */
+	LA_LACK_NUMBERS,   /* no memory to know a descriptor by */
+	LA_LACK_HELPER,    /* no thread for the helper */
+	LA_LACK_BOUNDS,    /* no memory for bounds */
+	LA_LACK_LOG,       /* lines of the log were lost */
+	LA_LACK_COUNT
+};
+/* A word for logs and scripts; a sentence that says what it means. */
+const char *la_lack_name(enum la_lack lack);
+const char *la_lack_meaning(enum la_lack lack);
+
 struct la_region_header {
 	uint64_t magic;
 	uint32_t version;
@@ -161,7 +179,8 @@ struct la_region_header {
 	_Atomic uint32_t modules_high;
 	_Atomic uint32_t connections_open; /* between open and last close */
 	_Atomic uint32_t policy_sequence;  /* odd while the policy section is being written */
-	uint8_t reserved[128];
+	_Atomic uint32_t lacking;          /* bits of enum la_lack: each was said once */
+	uint8_t reserved[124];
 };
 
 enum la_process_flag {
@@ -338,11 +357,15 @@ struct la_region {
 };
 
 /*
- * Make a region and map it; `path` (may be NULL) is set to where its file is, or to "" when no folder could be used and the region is
- * anonymous (tracking works, the command cannot see it). Async-signal-safe, errno untouched. Returns 0 or -errno.
+ * Make a region and map it; `path` is set to where its file is, or to "" when no folder could be used and the region is
+ * anonymous (tracking works, the command cannot see it); `no_file` then is why, -errno, else 0. Async-signal-safe, errno untouched. Returns 0
+ * or -errno.
  */
-int la_region_create(
-	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256]);
+int la_region_create(struct la_region *region, const char *wanted_dir, const char *runtime_dir,
+	char path[256], int *no_file);
+
+/* Take the file away, if it still is in a folder of ours. */
+void la_region_remove(const char *path);
 
 /*
  * Memory of which most will never be touched, or NULL. Readable and writable only after a munlock: under mlockall(MCL_FUTURE) all of it

@@ -90,7 +90,8 @@ struct la_region_copy {
 	struct la_read_rule *rules; /* that have acted, each once */
 	uint32_t rules_count;
 	struct la_policy policy;
-	bool has_policy; /* false: damaged or being written; `policy` is then empty */
+	uint32_t lacking; /* bits of enum la_lack */
+	bool has_policy;  /* false: damaged or being written; `policy` is then empty */
 };
 
 /*

@@ -113,6 +113,13 @@ void la_track_leaving(bool by_exec);
 /* Called in the child of a fork, after tracking is right again. For enforcement; at most one. */
 void la_track_on_fork_child(void (*child)(void));
 
+/*
+ * Something cannot be had, `error` says why (-errno or 0): what it means is off from now on. The first of a family of processes is written to its
+ * region, and told to whoever asked for it (at most one); all others are silent.
+ */
+void la_track_lacks(enum la_lack lack, int error);
+void la_track_on_lack(void (*tell)(enum la_lack lack, int error));
+
 enum la_here {
 	LA_HERE_SELF, /* this process, tracking */
 	LA_HERE_VFORK_CHILD, /* runs in our memory, but its descriptors are its own: pass straight through */

@@ -141,6 +141,10 @@ static void print_totals(const struct la_report *report)
 			unknown += !!(report->snapshot->regions[r].processes[p].flags &
 				      LA_PROCESS_FAMILY_UNKNOWN);
 		}
+	for (p = 0; p < LA_LACK_COUNT; p++)
+		if (report->lacking & 1u << p)
+			printf("off: %s: %s\n", la_lack_name((enum la_lack)p),
+				la_lack_meaning((enum la_lack)p));
 	if (passive)
 		printf("%u %s under seccomp: not followed since\n", passive,
 			passive == 1 ? "process is" : "processes are");
@@ -275,6 +279,8 @@ int la_cmd_report(int argc, char **argv)
 		return LA_EXIT_OWN_FAILURE;
 	}
 	add_up(report.snapshot, report.counters);
+	for (g = 0; g < report.snapshot->regions_count; g++)
+		report.lacking |= report.snapshot->regions[g].lacking;
 	report.disagreements =
 		report.snapshot->disagreements + report.counters[LA_COUNT_DISAGREEMENTS];
 	status = (asked.json ? la_report_json(&report) : print_text(&report)) < 0

@@ -14,6 +14,7 @@ struct la_report {
 	struct la_symbols **symbols; /* one a region, made when first needed */
 	uint64_t counters[LA_COUNT_COUNT];
 	uint64_t disagreements, min_age_us;
+	uint32_t lacking; /* in any region: bits of enum la_lack */
 };
 struct la_symbols *la_report_symbols(struct la_report *report, const struct la_region_copy *region);
 /* The groups as text, to standard output. */

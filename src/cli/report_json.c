@@ -87,7 +87,7 @@ _Static_assert(sizeof(counters) / sizeof(counters[0]) == LA_COUNT_COUNT - 1,
 
 int la_report_json(struct la_report *report)
 {
-	json_t *groups = json_array(), *totals = json_object(), *root;
+	json_t *groups = json_array(), *totals = json_object(), *off = json_array(), *root;
 	size_t i;
 	int result;
 
@@ -96,8 +96,11 @@ int la_report_json(struct la_report *report)
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		json_object_set_new(totals, counters[i].name,
 			json_integer((json_int_t)report->counters[counters[i].counter]));
-	root = json_pack("{s:s, s:f, s:o, s:o, s:I}", "schema", "lastack.report/1", "min_age",
-		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals,
+	for (i = 0; i < LA_LACK_COUNT; i++)
+		if (report->lacking & 1u << i)
+			json_array_append_new(off, json_string(la_lack_name((enum la_lack)i)));
+	root = json_pack("{s:s, s:f, s:o, s:o, s:o, s:I}", "schema", "lastack.report/1", "min_age",
+		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals, "off", off,
 		"disagreements", (json_int_t)report->disagreements);
 	if (!root)
 		return -1;

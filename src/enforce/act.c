@@ -25,7 +25,7 @@ enum { HIGH_ENOUGH = 4096 };
 
 long la_act_base(void)
 {
-	struct rlimit limit = {0, 0};
+	struct rlimit limit = {HIGH_ENOUGH, HIGH_ENOUGH};
 	long base;
 
 	la_sys(SYS_getrlimit, RLIMIT_NOFILE, &limit);

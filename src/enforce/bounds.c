@@ -75,6 +75,8 @@ static bool prepare(const struct la_region *region)
 	watches = la_region_map(
 		region->header->sections[LA_REGION_S_CONNECTIONS].count * sizeof(struct watch),
 		MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!watches)
+		la_track_lacks(LA_LACK_BOUNDS, 0);
 	return watches != NULL;
 }
 

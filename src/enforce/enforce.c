@@ -44,11 +44,15 @@ static void measure_words(void)
 
 int la_enforce_start(const struct la_enforce_settings *settings)
 {
+	int result;
+
 	la_enforce_config = *settings;
 	measure_words();
 	la_in_force_set(settings->policy);
 	la_track_on_fork_child(fork_child);
-	return la_log_open(settings->log);
+	result = la_log_open(settings->log);
+	la_track_on_lack(la_log_lack);
+	return result;
 }
 
 void la_enforce_connection(void)

@@ -164,6 +164,7 @@ static bool start_once(struct la_region *region)
 	}
 	if (!start()) {
 		/* Too many threads, or none of this PID namespace any more. The next close asks again; what a helper left, nobody would read till then. */
+		la_track_lacks(LA_LACK_HELPER, thread);
 		la_drains_end_all();
 		atomic_store(&state, 0);
 		return false;

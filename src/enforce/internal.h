@@ -206,5 +206,7 @@ bool la_log_gives_way(int fd);
 void la_log(const struct la_log_line *line);
 /* In the heir, which keeps no file open: each line opens it anew. */
 void la_log_detach(void);
+/* Something is lacking; see la_track_lacks(). */
+void la_log_lack(enum la_lack lack, int error);
 
 #endif

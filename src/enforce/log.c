@@ -4,7 +4,10 @@
  *
  * The descriptor is opened at start and lives out of the application's way: opening a file at an action would take, for a
  * moment, the lowest free number, which a single-threaded application relies on. No stdio: the helper writes this.
+ *
+ * Whoever reads may be slow or gone, the disk full: a line that cannot be written is lost, and the next one says how many were.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +24,10 @@ static int kind;
 static _Atomic int log_fd = -1;
 static char file[256]; /* absolute; "" when it is none */
 static bool detached;
+static _Atomic uint32_t lost;
+static _Atomic bool torn; /* the last line was written in part */
+
+static const struct sockaddr_un device = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 
 struct text {
 	char bytes[640];
@@ -34,6 +41,15 @@ static void put(struct text *text, const char *string)
 		text->bytes[text->length++] =
 			(unsigned char)*string < 0x21 || (unsigned char)*string > 0x7e ? '?'
 										       : *string;
+}
+
+/* A sentence of our own. */
+static void put_quoted(struct text *text, const char *sentence)
+{
+	put(text, "\"");
+	for (; *sentence && text->length < sizeof(text->bytes) - 3; sentence++)
+		text->bytes[text->length++] = *sentence;
+	put(text, "\"");
 }
 
 static void put_number(struct text *text, uint64_t value, int width)
@@ -154,7 +170,6 @@ static int open_file(const char *where)
 
 int la_log_open(const char *where)
 {
-	struct sockaddr_un device = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 	int fd;
 
 	if (!where || !*where || strcmp(where, "none") == 0)
@@ -195,19 +210,95 @@ void la_log_detach(void)
 	detached = true;
 }
 
+/* Once more when the daemon has been started anew: its socket is another one. */
+static long send_to_syslog(const struct text *text)
+{
+	long sent = -EAGAIN;
+	int tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		sent = la_sys(SYS_sendto, log_fd, text->bytes, text->length,
+			MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+		if (sent != -ECONNREFUSED && sent != -ENOTCONN && sent != -ECONNRESET)
+			break;
+		if (la_sys(SYS_connect, log_fd, &device, sizeof(device)) < 0)
+			break;
+	}
+	return sent;
+}
+
+static void begin(struct text *text)
+{
+	if (kind == SYSLOG)
+		put(text, "<29>lastack:"); /* daemon.notice */
+	else if (atomic_exchange(&torn, false))
+		text->bytes[text->length++] = '\n';
+	key(text, "time");
+	put_time(text);
+	key(text, "pid");
+	put_number(text, (uint64_t)la_sys(SYS_getpid), 1);
+	key(text, "exe");
+	put(text, la_enforce_config.exe ? la_enforce_config.exe : "?");
+}
+
 static void write_out(struct text *text)
 {
 	int fd = detached ? open_file(file) : log_fd;
+	uint32_t missing = atomic_exchange(&lost, 0);
+	long written;
 
-	if (kind == SYSLOG) {
-		la_sys(SYS_sendto, log_fd, text->bytes, text->length, MSG_DONTWAIT | MSG_NOSIGNAL,
-			NULL, 0);
-		return;
+	if (missing) {
+		key(text, "lost_lines");
+		put_number(text, missing, 1);
 	}
-	text->bytes[text->length++] = '\n';
-	la_sys(SYS_write, fd, text->bytes, text->length);
+	if (kind != SYSLOG)
+		text->bytes[text->length++] = '\n';
+	written = kind == SYSLOG ? send_to_syslog(text)
+				 : la_sys_write_aside(fd, text->bytes, text->length);
 	if (detached && fd >= 0)
 		la_sys(SYS_close, fd);
+	if (written == (long)text->length)
+		return;
+	if (written > 0)
+		atomic_store(&torn, true);
+	atomic_fetch_add(&lost, missing + 1);
+	la_track_lacks(LA_LACK_LOG, (int)written);
+}
+
+/* Those that say what is lacking; no function of the C library on strings, which a sanitizer may have replaced. */
+static void put_error(struct text *text, int error)
+{
+#define NAME(error) [error] = #error
+	static const char *const names[] = {NAME(EPERM), NAME(ENOENT), NAME(EIO), NAME(EAGAIN),
+		NAME(ENOMEM), NAME(EACCES), NAME(EEXIST), NAME(ENOTDIR), NAME(EISDIR), NAME(EINVAL),
+		NAME(ENFILE), NAME(EMFILE), NAME(EFBIG), NAME(ENOSPC), NAME(EROFS),
+		NAME(ENAMETOOLONG), NAME(ENOSYS), NAME(ELOOP), NAME(EDQUOT)};
+#undef NAME
+
+	if ((size_t)error < sizeof(names) / sizeof(names[0]) && names[error])
+		put(text, names[error]);
+	else
+		put_number(text, (uint64_t)error, 1);
+}
+
+void la_log_lack(enum la_lack lack, int error)
+{
+	struct text text = {.length = 0};
+	const char *meaning = la_lack_meaning(lack);
+
+	/* Of the log itself the region tells. */
+	if (kind == NOWHERE || lack == LA_LACK_LOG)
+		return;
+	begin(&text);
+	key(&text, "off");
+	put(&text, la_lack_name(lack));
+	if (error < 0) {
+		key(&text, "error");
+		put_error(&text, -error);
+	}
+	key(&text, "meaning");
+	put_quoted(&text, meaning);
+	write_out(&text);
 }
 
 void la_log(const struct la_log_line *line)
@@ -216,14 +307,7 @@ void la_log(const struct la_log_line *line)
 
 	if (kind == NOWHERE)
 		return;
-	if (kind == SYSLOG)
-		put(&text, "<29>lastack:"); /* daemon.notice */
-	key(&text, "time");
-	put_time(&text);
-	key(&text, "pid");
-	put_number(&text, (uint64_t)la_sys(SYS_getpid), 1);
-	key(&text, "exe");
-	put(&text, la_enforce_config.exe ? la_enforce_config.exe : "?");
+	begin(&text);
 	key(&text, "action");
 	put(&text, line->action);
 	key(&text, "rule");

@@ -20,7 +20,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PAGE = 4096, NAMES_TRIED = 16 };
+enum { PAGE = 4096, NAMES_TRIED = 16, FOLDER_BYTES = 200 };
 
 /* Decimal without stdio; returns the end. */
 static char *put_number(char *at, unsigned long value)
@@ -45,13 +45,12 @@ static char *put_text(char *at, const char *end, const char *text)
 	return at;
 }
 
-/* A folder of ours: made with 0700 when missing; refused when it is a link, somebody else's, or open to others. */
+/* A folder of ours: refused when it is a link, somebody else's, or open to others. */
 static int open_folder(const char *path)
 {
 	struct stat status;
 	int fd;
 
-	la_sys(SYS_mkdirat, AT_FDCWD, path, 0700);
 	fd = (int)la_sys(
 		SYS_openat, AT_FDCWD, path, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
@@ -64,26 +63,45 @@ static int open_folder(const char *path)
 	return fd;
 }
 
+/* Made with 0700 when it is missing. */
+static int make_folder(const char *path)
+{
+	long made = la_sys(SYS_mkdirat, AT_FDCWD, path, 0700);
+	int fd = open_folder(path);
+
+	/* Why it is not there says more than that it is not. */
+	return fd == -ENOENT && made < 0 ? (int)made : fd;
+}
+
+/* The application's limit, or the system's: not the folder's fault, and soon over. */
+static bool is_short_of_numbers(int error)
+{
+	return error == -EMFILE || error == -ENFILE;
+}
+
 static int find_folder(const char *wanted, const char *runtime, char path[256])
 {
 	char *end;
 	int fd = -ENOENT;
 
 	if (wanted && *wanted) {
-		put_text(path, path + 200, wanted);
-		return open_folder(path);
+		if (strlen(wanted) >= FOLDER_BYTES)
+			return -ENAMETOOLONG;
+		put_text(path, path + FOLDER_BYTES, wanted);
+		return make_folder(path);
 	}
-	put_text(path, path + 200, "/run/lastack");
-	fd = open_folder(path);
-	if (fd < 0 && fd != -EMFILE && fd != -ENFILE && runtime && *runtime) {
-		end = put_text(path, path + 180, runtime);
-		put_text(end, path + 200, "/lastack");
-		fd = open_folder(path);
+	put_text(path, path + FOLDER_BYTES, "/run/lastack");
+	fd = make_folder(path);
+	if (fd < 0 && !is_short_of_numbers(fd) && runtime && *runtime &&
+		strlen(runtime) + sizeof("/lastack") <= FOLDER_BYTES) {
+		end = put_text(path, path + FOLDER_BYTES, runtime);
+		put_text(end, path + FOLDER_BYTES, "/lastack");
+		fd = make_folder(path);
 	}
-	if (fd < 0 && fd != -EMFILE && fd != -ENFILE) {
-		end = put_text(path, path + 200, "/dev/shm/lastack-");
+	if (fd < 0 && !is_short_of_numbers(fd)) {
+		end = put_text(path, path + FOLDER_BYTES, "/dev/shm/lastack-");
 		put_number(end, (unsigned long)la_sys(SYS_geteuid));
-		fd = open_folder(path);
+		fd = make_folder(path);
 	}
 	return fd;
 }
@@ -172,7 +190,6 @@ static uint64_t lay_out(struct la_region_section sections[LA_REGION_S_COUNT], ui
 	return offset;
 }
 
-/* Whoever limits the address space counts on all of it. */
 /*
  * For how many connections, as address space may be short: limited now, or later, when nothing can be taken back (vsftpd gives each session 200
  * MiB). The middle one is for a whole family of 63 processes with 1,024 descriptors each; who raised that limit wants more.
@@ -205,17 +222,26 @@ void *la_region_map(uint64_t bytes, int flags, int fd)
 	return (void *)mapped;
 }
 
-static void *map_file(int fd, uint64_t size)
+/* The header and the processes are touched: then a reader finds them, and a full file system is found out. */
+static void *map_file(int fd, uint64_t size, int *error)
 {
 	struct rlimit limit = {0, 0};
+	void *base;
 
 	/* Growing a file beyond RLIMIT_FSIZE would raise SIGXFSZ in the application. */
 	la_sys(SYS_getrlimit, RLIMIT_FSIZE, &limit);
-	if (limit.rlim_cur < size)
+	*error = limit.rlim_cur < size ? -EFBIG : (int)la_sys(SYS_ftruncate, fd, size);
+	if (*error < 0)
 		return NULL;
-	if (la_sys(SYS_ftruncate, fd, size) < 0)
-		return NULL;
-	return la_region_map(size, MAP_SHARED, fd);
+	base = la_region_map(size, MAP_SHARED, fd);
+	*error = base ? 0 : -ENOMEM;
+	if (base && la_region_populate(base,
+			    PAGE + sizeof(struct la_process_record) * LA_REGION_PROCESSES) < 0) {
+		la_sys(SYS_munmap, base, size);
+		base = NULL;
+		*error = -ENOSPC;
+	}
+	return base;
 }
 
 static void *map_anonymous(uint64_t size)
@@ -272,53 +298,69 @@ static void set_pointers(struct la_region *region, char *base)
 	region->header = (void *)base;
 }
 
-int la_region_create(
-	struct la_region *region, const char *wanted_dir, const char *runtime_dir, char path[256])
+void la_region_remove(const char *path)
 {
-	const unsigned int first = first_size();
-	struct la_region_section sections[LA_REGION_S_COUNT];
-	char name[48] = "", folder_path[256] = "";
-	int folder, fd = -1;
-	uint64_t size = 0;
-	char *base = NULL;
-	struct la_region_header *header;
+	const char *slash = strrchr(path, '/');
+	char folder_path[256];
+	int folder;
+
+	if (!slash || slash - path >= FOLDER_BYTES)
+		return;
+	put_text(folder_path, folder_path + (slash - path) + 1, path);
+	folder = open_folder(folder_path);
+	if (folder < 0)
+		return;
+	la_sys(SYS_unlinkat, folder, slash + 1, 0);
+	la_sys(SYS_close, folder);
+}
+
+/* In a folder, for commands to see: NULL, and why not. `path` is set. */
+static void *map_in_folder(const char *wanted_dir, const char *runtime_dir, char path[256],
+	struct la_region_section sections[LA_REGION_S_COUNT], uint64_t *size, int *error)
+{
+	char name[48] = "", *end;
+	int folder = find_folder(wanted_dir, runtime_dir, path), fd;
+	void *base = NULL;
 	unsigned int i;
 
-	folder = find_folder(wanted_dir, runtime_dir, folder_path);
-	if (folder == -EMFILE || folder == -ENFILE)
-		return folder;
-	if (folder >= 0) {
-		fd = create_file(folder, name);
-		if (fd == -EMFILE || fd == -ENFILE) {
-			la_sys(SYS_close, folder);
-			return fd;
-		}
-	}
-	for (i = first; !base && fd >= 0 && i < SIZES; i++) {
-		size = lay_out(sections, sizes[i]);
-		base = map_file(fd, size);
-		if (base && la_region_populate(base, PAGE + sizeof(struct la_process_record) *
-								     LA_REGION_PROCESSES)) {
-			la_sys(SYS_munmap, base, size);
-			base = NULL;
-			break; /* the file system is full */
-		}
+	*error = folder;
+	if (folder < 0)
+		return NULL;
+	fd = create_file(folder, name);
+	*error = fd;
+	for (i = first_size(); !base && fd >= 0 && *error != -ENOSPC && i < SIZES; i++) {
+		*size = lay_out(sections, sizes[i]);
+		base = map_file(fd, *size, error);
 	}
 	if (fd >= 0) {
 		if (!base)
 			la_sys(SYS_unlinkat, folder, name, 0);
 		la_sys(SYS_close, fd);
 	}
-	if (folder >= 0)
-		la_sys(SYS_close, folder);
-	path[0] = '\0';
-	if (base) {
-		char *end = put_text(path, path + 255, folder_path);
+	la_sys(SYS_close, folder);
+	end = path + strlen(path);
+	end = put_text(end, path + 255, "/");
+	put_text(end, path + 255, name);
+	return base;
+}
 
-		end = put_text(end, path + 255, "/");
-		put_text(end, path + 255, name);
+int la_region_create(struct la_region *region, const char *wanted_dir, const char *runtime_dir,
+	char path[256], int *no_file)
+{
+	struct la_region_section sections[LA_REGION_S_COUNT];
+	struct la_region_header *header;
+	uint64_t size = 0;
+	unsigned int i;
+	char *base = map_in_folder(wanted_dir, runtime_dir, path, sections, &size, no_file);
+
+	if (!base) {
+		path[0] = '\0';
+		if (is_short_of_numbers(*no_file))
+			return *no_file;
+	} else {
+		*no_file = 0;
 	}
-	for (i = first; !base && i < SIZES; i++) {
+	for (i = first_size(); !base && i < SIZES; i++) {
 		size = lay_out(sections, sizes[i]);
 		base = map_anonymous(size);
 	}

@@ -347,6 +347,7 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 	if (result == 0) {
 		copy->created_us = reader.header.created_us;
 		copy->creator_pid = reader.header.creator_pid;
+		copy->lacking = reader.header.lacking & ((1u << LA_LACK_COUNT) - 1);
 		copy->same_boot = is_this_boot(reader.header.boot_id);
 		/* Rows first, records after: see region_reader.h. Modules after stacks, which name them. */
 		result = la_reader_rows(&reader, copy);

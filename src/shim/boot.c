@@ -27,7 +27,14 @@ static void say(const char *text)
 		length = sizeof(line) - 11;
 	memcpy(line + 9, text, length);
 	line[9 + length] = '\n';
-	la_sys(SYS_write, 2, line, length + 10);
+	la_sys_write_aside(2, line, length + 10);
+}
+
+/* At start; later the log has it. */
+static void say_lack(enum la_lack lack, int error)
+{
+	(void)error;
+	say(la_lack_meaning(lack));
 }
 
 /*
@@ -73,6 +80,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	enforce.exe = settings.exe;
 	enforce.argv = argv;
 	enforce.log = settings.log;
+	la_track_on_lack(say_lack);
 	la_track_start(&track);
 	if (la_enforce_start(&enforce) < 0)
 		say("the log named by LASTACK_LOG cannot be written: going on without");

@@ -59,12 +59,17 @@ static void open_record(int fd, enum la_role role, uint32_t slot_flags, uint32_t
 	int64_t index;
 	uint64_t cookie = 0;
 
+	/* Its close would not be seen. */
+	if (!la_slot_ready(fd))
+		return;
 	if (region)
 		la_rows_mine(&number);
 	index = region ? la_record_take(region) : -1;
 	if (index < 0) {
-		if (region)
+		if (region) {
+			la_track_lacks(LA_LACK_RECORDS, 0);
 			la_track_count(LA_COUNT_DROPPED);
+		}
 		publish(fd, (uint64_t)slot_flags << 32);
 		return;
 	}
@@ -258,6 +263,10 @@ void la_track_duplicated(uint64_t slot, int to)
 	if (!record) {
 		/* Two numbers of a socket that has no record yet to count them in. */
 		publish(to, LA_SLOT_TRACKED(slot) || !slot ? 0 : (flags | LA_SLOT_SHARED) << 32);
+		return;
+	}
+	if (!la_slot_ready(to)) {
+		la_holders_add(record, LA_HOLDER_UNKNOWN);
 		return;
 	}
 	atomic_fetch_add(&la_local_refs[LA_SLOT_INDEX(slot)], 1);

@@ -20,20 +20,29 @@
 #define MADV_WIPEONFORK 18
 #endif
 
+enum {
+	AGAIN_US = 1000000, /* when the next region is tried, after one that could not be made */
+};
+
 struct la_track_settings la_settings;
 struct la_region *_Atomic la_track_region;
 _Atomic uint32_t la_forking;
 _Atomic uint32_t la_local_refs[LA_REGION_CONNECTIONS];
 
 static struct la_region region_storage;
-static _Atomic int region_making; /* 0 nobody, 1 somebody, 2 given up */
+static _Atomic int region_making;      /* 0 nobody, 1 somebody */
+static _Atomic uint64_t not_before_us; /* after a failure: not for each connection anew */
 static char region_path[256];
 static uint32_t my_process = NO_PROCESS;
 static _Atomic bool passive;
 static void (*on_fork_child)(void);
 
-/* Zero in the child of a fork (MADV_WIPEONFORK), intact in a vfork child, whose pid then differs. */
-static _Atomic uint32_t *fork_page;
+/*
+ * Zero in the child of a fork (MADV_WIPEONFORK), intact in a vfork child, whose pid then differs. Where no such page is to be had, a fork
+ * that no handler sees is taken for a vfork: its child is not followed.
+ */
+static _Atomic uint32_t plain_page;
+static _Atomic uint32_t *fork_page = &plain_page;
 
 /* The child that this thread is making: its entry, from the fork handler's count to the return of the call. */
 static __thread uint32_t forking_child = NO_PROCESS;
@@ -52,9 +61,10 @@ static _Atomic bool foreign_pids;
 bool la_process_is_gone(uint32_t pid)
 {
 	/* A child between its parent's count and its own first instruction has no pid yet, and lives. */
-	return pid != PID_FORKING && !atomic_load_explicit(&foreign_pids, memory_order_relaxed) &&
-	       la_sys(SYS_tgkill, pid, pid, 0) ==
-		       -ESRCH; /* not kill: a thread may have its number by now */
+	if (pid == PID_FORKING || atomic_load_explicit(&foreign_pids, memory_order_relaxed))
+		return false;
+	/* Not kill: a thread may have its number by now. */
+	return la_sys(SYS_tgkill, pid, pid, 0) == -ESRCH;
 }
 
 /* Field 22 of /proc/self/stat. */
@@ -148,16 +158,21 @@ uint32_t la_process_claim(struct la_region *region, uint32_t pid)
 
 static struct la_region *make_region(void)
 {
-	int nobody = 0;
+	int nobody = 0, no_file = 0, result;
 
 	/* Whoever comes while it is being made goes on untracked: nobody waits. */
 	if (!atomic_compare_exchange_strong(&region_making, &nobody, 1))
 		return NULL;
-	if (la_region_create(
-		    &region_storage, la_settings.dir, la_settings.runtime_dir, region_path) != 0) {
+	result = la_region_create(
+		&region_storage, la_settings.dir, la_settings.runtime_dir, region_path, &no_file);
+	if (result < 0) {
+		la_track_lacks(LA_LACK_REGION, result);
+		atomic_store(&not_before_us, la_now_us() + AGAIN_US);
 		atomic_store(&region_making, 0);
 		return NULL;
 	}
+	if (no_file)
+		la_track_lacks(LA_LACK_FILE, no_file);
 	region_storage.header->created_us = la_now_us();
 	if (la_settings.policy &&
 		la_region_populate(region_storage.policy, sizeof(*la_settings.policy)) == 0)
@@ -165,6 +180,7 @@ static struct la_region *make_region(void)
 	my_process = la_process_claim(&region_storage, (uint32_t)la_sys(SYS_getpid));
 	if (my_process != NO_PROCESS)
 		region_storage.processes[my_process].start_ticks = start_ticks();
+	la_lacks_note(&region_storage);
 	la_region_publish(&region_storage);
 	atomic_store_explicit(&la_track_region, &region_storage, memory_order_release);
 	return &region_storage;
@@ -177,6 +193,8 @@ struct la_region *la_region_now(void)
 
 	if (region || atomic_load_explicit(&passive, memory_order_relaxed))
 		return region;
+	if (atomic_load_explicit(&not_before_us, memory_order_relaxed) > la_now_us())
+		return NULL;
 	/* A handler would go untracked, and one that jumped away would leave it begun for ever. */
 	signals = la_signals_block();
 	region = make_region();
@@ -215,6 +233,8 @@ static void fork_prepare(void)
 	if (!region || atomic_load_explicit(&passive, memory_order_relaxed))
 		return;
 	forking_child = la_process_claim(region, PID_FORKING);
+	if (forking_child == NO_PROCESS)
+		la_track_lacks(LA_LACK_PROCESSES, 0);
 	hold_for(region, forking_child);
 }
 
@@ -268,8 +288,7 @@ void la_process_become(uint32_t process)
 	struct la_region *region = atomic_load_explicit(&la_track_region, memory_order_acquire);
 	uint32_t pid = (uint32_t)la_sys(SYS_getpid);
 
-	if (fork_page)
-		atomic_store(fork_page, pid);
+	atomic_store(fork_page, pid);
 	atomic_store(&la_forking, 0);
 	la_giving_forget();
 	la_rows_forget_mine();
@@ -350,14 +369,14 @@ enum la_here la_track_here(void)
 		return LA_HERE_PASSIVE;
 	if (apart)
 		return LA_HERE_APART;
-	if (!fork_page)
-		return LA_HERE_SELF;
 	known = atomic_load_explicit(fork_page, memory_order_relaxed);
 	pid = (uint32_t)la_sys(SYS_getpid);
 	if (known == pid)
 		return LA_HERE_SELF;
 	if (known)
 		return LA_HERE_VFORK_CHILD;
+	if (fork_page == &plain_page) /* not started */
+		return LA_HERE_SELF;
 	forked_unseen();
 	return LA_HERE_SELF;
 }
@@ -433,13 +452,12 @@ void la_track_start(const struct la_track_settings *settings)
 	page = la_sys(
 		SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page > 0 || page < -4096) {
-		if (la_sys(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0) {
+		if (la_sys(SYS_madvise, page, 4096, MADV_WIPEONFORK) == 0)
 			fork_page = (_Atomic uint32_t *)page;
-			atomic_store(fork_page, (uint32_t)la_sys(SYS_getpid));
-		} else {
+		else
 			la_sys(SYS_munmap, page, 4096);
-		}
 	}
+	atomic_store(fork_page, (uint32_t)la_sys(SYS_getpid));
 	la_rows_start();
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
@@ -486,5 +504,5 @@ void la_track_finish(void)
 			others++;
 	}
 	if (!others && region_path[0])
-		la_sys(SYS_unlinkat, AT_FDCWD, region_path, 0);
+		la_region_remove(region_path);
 }

@@ -23,6 +23,16 @@ int64_t la_record_take(struct la_region *region);
 bool la_record_change(struct la_connection_record *record, uint32_t generation, enum la_phase phase,
 	uint32_t set);
 
+/* ---- slots.c */
+
+/* Is there memory to know this number by? Makes it. */
+bool la_slot_ready(int fd);
+
+/* ---- lacks.c */
+
+/* A region has been made: it is told what was lacking before there was one. */
+void la_lacks_note(struct la_region *region);
+
 /* ---- holders.c */
 
 /* Is a call under way that may make another holder of this connection? (la_track_giving()) */

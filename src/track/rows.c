@@ -130,8 +130,10 @@ struct la_thread_table *la_rows_mine(uint32_t *number)
 		struct la_thread_table *table = la_track_claim_table(la_rows_tid());
 		int saved_errno;
 
-		if (!table)
+		if (!table) {
+			la_track_lacks(LA_LACK_TABLES, 0);
 			return NULL;
+		}
 		if (my_table) { /* a signal handler on this thread was faster */
 			la_track_release_table(table);
 		} else {

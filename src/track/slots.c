@@ -36,8 +36,10 @@ static la_slot *slot_at(int fd)
 		long mapped = la_sys(SYS_mmap, NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-		if (mapped < 0 && mapped > -4096)
+		if (mapped < 0 && mapped > -4096) {
+			la_track_lacks(LA_LACK_NUMBERS, (int)mapped);
 			return NULL;
+		}
 		high = atomic_load(&chunks_high);
 		while (high <= number >> LA_SLOT_CHUNK_BITS &&
 			!atomic_compare_exchange_weak(
@@ -52,6 +54,11 @@ static la_slot *slot_at(int fd)
 		}
 	}
 	return &chunk[number & (CHUNK - 1)];
+}
+
+bool la_slot_ready(int fd)
+{
+	return fd >= 0 && (unsigned int)fd >> LA_SLOT_CHUNK_BITS < LA_SLOT_CHUNKS && slot_at(fd);
 }
 
 uint64_t la_slot_exchange(int fd, uint64_t slot)

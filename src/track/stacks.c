@@ -159,8 +159,10 @@ static bool is_there(void *entry, size_t bytes, void *table, _Atomic uint8_t *pa
 	for (page = offset / PAGE; page <= (offset + bytes - 1) / PAGE; page++) {
 		if (atomic_load_explicit(&pages[page], memory_order_relaxed))
 			continue;
-		if (la_region_populate((char *)table + page * PAGE, PAGE) != 0)
+		if (la_region_populate((char *)table + page * PAGE, PAGE) != 0) {
+			la_track_lacks(LA_LACK_STACKS, 0);
 			return false;
+		}
 		atomic_store_explicit(&pages[page], 1, memory_order_relaxed);
 	}
 	return true;

@@ -66,6 +66,7 @@ static const struct field fields[] = {
 	ONE(image.header.stacks_high, NUMBER),
 	ONE(image.header.modules_high, NUMBER),
 	ONE(image.header.policy_sequence, NUMBER),
+	ONE(image.header.lacking, NUMBER),
 	EACH(image.processes, pid, NUMBER),
 	EACH(image.processes, flags, NUMBER),
 	EACH(image.processes, started_us, NUMBER),

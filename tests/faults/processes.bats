@@ -1,0 +1,110 @@
+# Processes that are killed, stopped, or too many; limits on them, and on memory.
+
+bats_require_minimum_version 1.5.0
+
+OWN_KIB=40000 # code and tables, and the region of a program whose address space is limited
+
+setup() {
+	# shellcheck source=tests/faults/helpers.bash
+	source "$BATS_TEST_DIRNAME/helpers.bash"
+	faults_setup
+	use "$WORK/all.policy"
+}
+
+teardown() {
+	stop_all
+}
+
+@test "killed: what a server leaves that was killed with connections open and draining is read by the commands" {
+	start server "${preloaded[@]}" "$PYTHON" "$APPS/../faults/holds.py"
+	port_of server >/dev/null
+	lastack list -J | jq -e '[.connections[] | select(.state == "ESTABLISHED")] | length == 2' >/dev/null
+	kill -KILL "${pid_of[server]}"
+	wait_until 10 ended "${pid_of[server]}"
+	commands_cope
+	[ -s "$WORK/regions/${pid_of[server]}.region" ]
+	run lastack report "$WORK/regions/${pid_of[server]}.region"
+	[[ $output == *"1 accepted, 1 connected"* ]]
+	# Nothing of it is said to be alive.
+	run -0 connections 'map(select(.state == "ESTABLISHED") | .alive) | tostring'
+	[[ $output != *true* ]] || fail "$output"
+}
+
+@test "many: 500 children, each with a connection of its own and all of its parent's" {
+	plain "$PYTHON" "$APPS/../faults/many_children.py" 500
+	grep -q '^served 500, children 500, statuses {7: 500}$' "$WORK/plain" || skip "no 500 children here: $(cat "$WORK/plain" "$WORK/plain.err")"
+	preload "$PYTHON" "$APPS/../faults/many_children.py" 500
+	nobody_noticed
+	off_is processes
+	commands_cope
+	# The region went with the last of them.
+	[ -z "$(ls "$WORK/regions")" ]
+}
+
+@test "many: the limit on processes leaves none for the helper" {
+	needs_root
+	# A user that has no other process.
+	local user=$((1000000 + $$)) visible
+	around=(setpriv --reuid="$user" --regid="$user" --clear-groups prlimit --nproc=1)
+	variables=(LASTACK_DIR="/dev/shm/lastack-$user" LASTACK_LOG=stderr)
+	visible=$(mktemp -d)
+	chmod 0755 "$visible"
+	cp "$WORK/all.policy" "$visible"
+	"${around[@]}" test -r "$BUILD/liblastack.so" || skip "others may not read the build"
+	cp "$APPS/../faults/converses_alone.py" "$visible"
+	plain "$PYTHON" "$visible/converses_alone.py"
+	[ "$(tail -n 1 "$WORK/plain")" = "status 3" ]
+	timeout 30 "${around[@]}" env "${variables[@]}" LASTACK_POLICY="$visible/all.policy" LD_PRELOAD="$BUILD/liblastack.so" \
+		"$PYTHON" "$visible/converses_alone.py" >"$WORK/with" 2>"$WORK/lastack.log" || echo "status $?" >>"$WORK/with"
+	rm -rf "$visible" "/dev/shm/lastack-$user"
+	diff "$WORK/plain" "$WORK/with"
+	off_is helper
+	grep -q 'off=helper error=EAGAIN' "$WORK/lastack.log"
+}
+
+@test "memory: with as little address space as the program needs, and more" {
+	local size least=
+	# ld.so says itself when the library does not fit, and goes on without.
+	for size in 3000 4000 6000 8000 10000 12000 14000 16000 20000 24000 32000 64000 128000 256000 512000; do
+		around=(bash -c "ulimit -v $size; exec \"\$@\"" limited)
+		plain "$CONVERSES"
+		[ "$(tail -n 1 "$WORK/plain")" = "status 17" ] || continue
+		least=${least:-$size}
+		preload "$CONVERSES"
+		# What the library takes, the program lacks; then it may end as it does for want of memory, but not by a signal.
+		if ((size < least + OWN_KIB)); then
+			[[ $(tail -n 1 "$WORK/with") =~ ^status\ (1?[0-9]?[0-9])$ ]] && ((BASH_REMATCH[1] <= 127)) || fail "at ${size} KiB"
+			continue
+		fi
+		nobody_noticed || fail "at ${size} KiB"
+		never_twice
+		echo "$size $(off | xargs) $(sort -u "$WORK/said" | xargs)"
+		echo "$size" >>"$WORK/sizes"
+	done
+	[ "$(wc -l <"$WORK/sizes")" -ge 4 ]
+}
+
+@test "descriptors: none is left when the first connection comes" {
+	local program='import resource, socket, os
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+	while True: held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError as error:
+	print(error.errno, len(held))
+server.listen()
+for number in held[-8:]: os.close(number)
+for i in range(3):
+	client = socket.create_connection(server.getsockname())
+	accepted = server.accept()[0]
+	accepted.send(b"x")
+	print(client.recv(1), client.fileno(), accepted.fileno())
+	accepted.close()'
+	plain "$PYTHON" -c "$program"
+	preload "$PYTHON" -c "$program"
+	nobody_noticed
+	off_is tracking
+	grep -q 'off=tracking error=EMFILE' "$WORK/lastack.log"
+}
