@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <lastack/kernel.h>
 #include <lastack/sys.h>
@@ -58,13 +60,23 @@ uint64_t la_track_my_bit(void)
 /* Pids of the region may be of another PID namespace than ours: then nobody is known to be gone. */
 static _Atomic bool foreign_pids;
 
+/* A child of ours that has ended, and that nobody has waited for yet, holds nothing. It is only looked at. */
+static bool is_zombie(uint32_t pid)
+{
+	siginfo_t ended = {.si_pid = 0};
+
+	return la_sys(SYS_waitid, P_PID, pid, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) ==
+		       0 &&
+	       ended.si_pid == (pid_t)pid;
+}
+
 bool la_process_is_gone(uint32_t pid)
 {
 	/* A child between its parent's count and its own first instruction has no pid yet, and lives. */
 	if (pid == PID_FORKING || atomic_load_explicit(&foreign_pids, memory_order_relaxed))
 		return false;
 	/* Not kill: a thread may have its number by now. */
-	return la_sys(SYS_tgkill, pid, pid, 0) == -ESRCH;
+	return la_sys(SYS_tgkill, pid, pid, 0) == -ESRCH || is_zombie(pid);
 }
 
 /* Field 22 of /proc/self/stat. */

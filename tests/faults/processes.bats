@@ -15,6 +15,11 @@ teardown() {
 	stop_all
 }
 
+# children PID: their pids.
+children() {
+	cat "/proc/$1/task/$1/children"
+}
+
 @test "killed: what a server leaves that was killed with connections open and draining is read by the commands" {
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/../faults/holds.py"
 	port_of server >/dev/null
@@ -28,6 +33,29 @@ teardown() {
 	# Nothing of it is said to be alive.
 	run -0 connections 'map(select(.state == "ESTABLISHED") | .alive) | tostring'
 	[[ $output != *true* ]] || fail "$output"
+}
+
+@test "killed: a forked child that holds connections: they end, the parent's are followed and bounded as before" {
+	local child
+	policy short <<-'END'
+		[close-wait]
+		after 500ms = shutdown
+	END
+	use "$WORK/short.policy"
+	start server "${preloaded[@]}" "$PYTHON" "$APPS/../faults/forks.py" 1
+	port_of server >/dev/null
+	wait_until 10 says "$WORK/server.out" '^forked'
+	child=$(children "${pid_of[server]}")
+	# The peer closes both: the one that the child holds as well is nobody's to end.
+	tell server hang-up
+	wait_until 10 says "$WORK/lastack.log" 'action=shutdown .*result=shared'
+	kill -KILL "$child"
+	wait_until 10 says "$WORK/lastack.log" 'action=shutdown .*result=ok'
+	commands_cope
+	tell server end
+	wait_until 10 ended "${pid_of[server]}"
+	never_twice
+	[ -z "$(off)" ]
 }
 
 @test "many: 500 children, each with a connection of its own and all of its parent's" {
