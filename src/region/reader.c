@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "reader.h"
@@ -128,14 +129,28 @@ static int open_region(
 	return check_header(reader, error);
 }
 
-static bool is_this_boot(const uint8_t id[16])
+static uint64_t now_us(void)
 {
+	struct timespec now = {0, 0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Without an id (its writer had no /proc), an instant that is still to come is the only sign of another boot. */
+static bool is_this_boot(const uint8_t id[16], uint64_t created_us)
+{
+	static const uint8_t none[16];
 	char text[64] = "", hex[33] = "";
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
 	size_t at = 0, i;
 
-	if (!file)
-		return true; /* nothing to compare with */
+	if (!file) /* nothing to compare with */
+		return true;
+	if (memcmp(id, none, sizeof(none)) == 0) {
+		fclose(file);
+		return created_us <= now_us();
+	}
 	if (!fgets(text, sizeof(text), file))
 		text[0] = '\0';
 	fclose(file);
@@ -348,7 +363,7 @@ int la_region_read(const char *path, struct la_region_copy *copy, char error[160
 		copy->created_us = reader.header.created_us;
 		copy->creator_pid = reader.header.creator_pid;
 		copy->lacking = reader.header.lacking & ((1u << LA_LACK_COUNT) - 1);
-		copy->same_boot = is_this_boot(reader.header.boot_id);
+		copy->same_boot = is_this_boot(reader.header.boot_id, reader.header.created_us);
 		/* Rows first, records after: see region_reader.h. Modules after stacks, which name them. */
 		result = la_reader_rows(&reader, copy);
 		if (result == 0)

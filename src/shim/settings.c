@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include <lastack/sys.h>
 #include <lastack/track.h>
@@ -158,6 +159,9 @@ void la_settings_read(struct la_settings *settings, char *const envp[])
 		sizeof(settings->exe_path) - 1);
 
 	settings->exe_path[length > 0 ? length : 0] = '\0';
+	if (length <= 0 && getauxval(AT_EXECFN)) /* no /proc: as it was called */
+		strncpy(settings->exe_path, (const char *)getauxval(AT_EXECFN),
+			sizeof(settings->exe_path) - 1);
 	slash = strrchr(settings->exe_path, '/');
 	settings->exe = slash ? slash + 1 : settings->exe_path;
 	settings->disabled = disable && strcmp(disable, "1") == 0;

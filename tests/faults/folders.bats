@@ -179,3 +179,17 @@ print(client.recv(1), accepted.fileno(), os.listdir("/"))'
 	nobody_noticed
 	off_is region-file
 }
+
+@test "folder: no /proc: all works, and the region is of this boot all the same" {
+	private_mounts 'mount -t tmpfs -o ro none /proc'
+	plain "$CONVERSES"
+	preload "$CONVERSES"
+	nobody_noticed
+	[ -z "$(off)" ]
+	grep -q ' exe=converses ' "$WORK/lastack.log"
+	network=() # from outside, where there is a /proc
+	start server "${around[@]}" env "${variables[@]}" LD_PRELOAD="$BUILD/liblastack.so" "$PYTHON" "$APPS/../faults/holds.py"
+	port_of server >/dev/null
+	run -0 connections 'map([.state, .alive]) | unique | tostring'
+	[ "$output" = '[["ESTABLISHED",true]]' ]
+}
