@@ -324,7 +324,10 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		if (state == TCP_CLOSE_WAIT && since[LA_SEEN_EOF] && since[LA_SEEN_EOF] < known_us)
 			known_us = since[LA_SEEN_EOF];
 		watch->since_ns = known_us && known_us * 1000 < now_ns ? known_us * 1000 : now_ns;
-		watch->progress_ns = watch->since_ns;
+		/* First seen after a stop, it may have come into the state before. */
+		watch->progress_ns = watch->since_ns + stopped_ns < now_ns
+					     ? watch->since_ns + stopped_ns
+					     : now_ns;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
 		watch->spared = watch->waiting = watch->stuck = false;

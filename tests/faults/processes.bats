@@ -58,6 +58,60 @@ children() {
 	[ -z "$(off)" ]
 }
 
+# Microseconds of a line of the log, or now.
+instant_of() { # PATTERN
+	date -d "$(sed -n "s/^time=\([^ ]*\) .*$1.*/\1/p" "$WORK/lastack.log")" +%s%6N
+}
+
+@test "stopped: a server goes on where it was, and the time counts against none of its connections" {
+	local stopped=${FAULT_SECONDS:-3} asked went ran
+	policy short <<-'END'
+		[close-wait]
+		after 2s = shutdown
+	END
+	use "$WORK/short.policy"
+	start server "${preloaded[@]}" "$PYTHON" "$APPS/../faults/forks.py" 0
+	port=$(port_of server)
+	asked=${EPOCHREALTIME/./}
+	tell server hang-up
+	wait_until 10 says "$WORK/server.out" '^hung up'
+	kill -STOP "${pid_of[server]}"
+	ran=$((${EPOCHREALTIME/./} - asked))
+	# It can do nothing, and nothing is done; the commands read it.
+	stays "$stopped" sockets_are 1 state close-wait "sport = :$port"
+	commands_cope
+	went=${EPOCHREALTIME/./}
+	kill -CONT "${pid_of[server]}"
+	wait_until 20 sockets_are 0 state close-wait "sport = :$port"
+	wait_until 10 says "$WORK/lastack.log" 'action=shutdown .*result=ok'
+	# Within one look (an eighth of the bound) of what it may take while it runs.
+	ran=$((ran + $(instant_of action=shutdown) - went))
+	((ran >= 1700000)) || fail "shut down after running for $ran us: $(cat "$WORK/lastack.log")"
+	tell server serve
+	wait_until 10 says "$WORK/server.out" '^served'
+}
+
+@test "stopped: a drain that was to end meanwhile goes on, and nothing is lost" {
+	policy drain <<-'END'
+		[close]
+		action = graceful
+		idle = 20s
+		total = 3s
+	END
+	use "$WORK/drain.policy"
+	start server "${preloaded[@]}" "$PYTHON" "$APPS/../faults/uploads.py" server
+	start client "$PYTHON" "$APPS/../faults/uploads.py" client "$(port_of server)"
+	wait_until 10 says "$WORK/server.out" '^closed'
+	kill -STOP "${pid_of[server]}"
+	stays "${FAULT_SECONDS:-4}" alive client
+	kill -CONT "${pid_of[server]}"
+	stays 1 alive client
+	tell client all
+	wait_until 10 says "$WORK/lastack.log" 'action=drain'
+	grep -q 'action=drain .*result=delivered' "$WORK/lastack.log" || fail "$(cat "$WORK/lastack.log")"
+	wait_until 10 says "$WORK/client.out" '^got 5000$'
+}
+
 @test "many: 500 children, each with a connection of its own and all of its parent's" {
 	plain "$PYTHON" "$APPS/../faults/many_children.py" 500
 	grep -q '^served 500, children 500, statuses {7: 500}$' "$WORK/plain" || skip "no 500 children here: $(cat "$WORK/plain" "$WORK/plain.err")"
