@@ -47,7 +47,7 @@ uint64_t la_holders_living(struct la_region *region, struct la_connection_record
 /* Marks every connection of this process that is the application's to end; true when there is any. */
 bool la_left_mark(void);
 
-/* ---- family.c, rows.c */
+/* ---- processes.c */
 
 enum {
 	NO_PROCESS = 63, /* no entry: our bit is the unknown one, so nothing is ever ours alone */
@@ -55,18 +55,27 @@ enum {
 };
 /* An entry of the region, or NO_PROCESS. */
 uint32_t la_process_claim(struct la_region *region, uint32_t pid);
-/* What a process that is gone has left in its entry. */
+/* A process that is gone holds nothing: its bit comes off every connection before the entry serves another. */
 void la_process_bury(struct la_region *region, uint32_t index);
-/* In a new process: this entry is its own. */
-void la_process_become(uint32_t process);
+/* The pid of entry `index` is its own now: whoever had it before has died. */
+void la_process_bury_namesakes(struct la_region *region, uint32_t index, uint32_t pid);
 /* Are we in a PID namespace that our parent made? Our pid means nothing to it. */
 bool la_process_is_foreign(void);
+/* From now on nobody is known to be gone. */
+void la_processes_are_foreign(void);
+bool la_processes_are_known(void);
+/* Field 22 of /proc/self/stat, 0: not known. */
+uint64_t la_process_start_ticks(void);
+/* Of a process record's pid, not 0: nobody has it any more. */
+bool la_process_is_gone(uint32_t pid);
+
+/* ---- family.c, rows.c */
+
+/* In a new process: this entry is its own. */
+void la_process_become(uint32_t process);
 
 /* The region, made now if there is none yet. NULL: no tracking (yet). */
 struct la_region *la_region_now(void);
-
-/* Of a process record's pid, not 0: nobody has it any more. */
-bool la_process_is_gone(uint32_t pid);
 
 /* This thread's table, claimed at first use; NULL when there is none to be had. */
 struct la_thread_table *la_rows_mine(uint32_t *number);
