@@ -52,7 +52,7 @@ position() { # ADDRESS: state and verdict, as lastack lists them
 	POLICY
 	use "$WORK/probe.policy"
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	port=$answer
 	start capture tcpdump --immediate-mode -U -n -i lo -w "$WORK/all.pcap" "tcp port $port"
 	wait_until 10 says "$WORK/capture.err" 'listening on' || fail "tcpdump: $(cat "$WORK/capture.err")"
@@ -78,7 +78,7 @@ position() { # ADDRESS: state and verdict, as lastack lists them
 	alive reading
 
 	# It is a client like any other.
-	told server say here you are
+	order server say here you are
 	wait_until 5 says "$WORK/reading.out" 'here you are'
 	stop capture
 	[ "$(segments "src $GONE and tcp[tcpflags] & tcp-rst != 0")" -eq 1 ]

@@ -20,7 +20,7 @@ teardown() {
 	END
 	use "$WORK/log.policy"
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	(
 		ulimit -S -n 10000
 		"$PYTHON" -c 'import socket, sys

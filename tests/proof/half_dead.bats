@@ -86,17 +86,17 @@ stop_for_a_while() {
 	END
 	use "$WORK/bound.policy"
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	port=$answer
 	start forgotten bash -c "exec socat -t 60 - TCP:127.0.0.1:$port </dev/null"
 	wait_until 5 sockets_are 1 state close-wait "sport = :$port"
 	start answered bash -c "exec socat -t 60 - TCP:127.0.0.1:$port </dev/null"
 	wait_until 5 sockets_are 2 state close-wait "sport = :$port"
-	told server say this
+	order server say this
 	stays 1 sockets_are 2 state close-wait "sport = :$port" # two looks at least: it moves no more
 	stop_for_a_while "${pid_of[server]}"
 	stays 1 sockets_are 2 state close-wait "sport = :$port"
-	told server say and that
+	order server say and that
 	wait_until 5 says "$WORK/answered.out" 'and that' || fail "$(cat "$WORK/server.err" "$WORK/lastack.log")"
 	wait_until 10 ended "${pid_of[forgotten]}"
 	alive answered

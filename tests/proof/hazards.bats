@@ -22,7 +22,7 @@ deaf_server() {
 		use "$WORK/hazard.policy"
 	fi
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen-deaf 127.0.0.1 0
+	order server listen-deaf 127.0.0.1 0
 	port=$answer
 }
 
@@ -66,10 +66,10 @@ total = 1h'
 @test "close: a drain outlives every loop over descriptors, which finds nothing of it" {
 	deaf_server <<<"$ENDLESS"
 	uploading_client
-	told server close
+	order server close
 	wait_until 5 draining 1
 	before=$(descriptors "${pid_of[server]}")
-	told server close-all-from 300 # behind what bash and bats hand down
+	order server close-all-from 300 # behind what bash and bats hand down
 	[ "$answer" = 0 ]
 	descriptors_are "$before" "${pid_of[server]}"
 	draining 1
@@ -81,8 +81,8 @@ total = 1h'
 @test "close: the FIN goes out at the close, however long the drain may take" {
 	deaf_server <<<"$ENDLESS"
 	uploading_client
-	told server say the answer
-	told server close
+	order server say the answer
+	order server close
 	client_reads 'the answer'
 	wait_until 5 draining 1
 }
@@ -90,7 +90,7 @@ total = 1h'
 @test "close: an application that asks for a reset gets it, under graceful-close too" {
 	deaf_server graceful-close
 	uploading_client
-	told server close-by-reset
+	order server close-by-reset
 	client_is_reset
 	wait_until 5 sockets_are 0 state connected exclude time-wait "sport = :$port"
 }
@@ -99,10 +99,10 @@ total = 1h'
 	deaf_server graceful-close
 	exec {client}<>"/dev/tcp/127.0.0.1/$port"
 	wait_until 5 sockets_are 1 state established "sport = :$port"
-	told server say hello
+	order server say hello
 	wait_until 5 queued 2 0 state established "sport = :$port" # all is acknowledged
 	before=$(descriptors "${pid_of[server]}")
-	told server close
+	order server close
 	descriptors_are $((before - 1)) "${pid_of[server]}"
 	wait_until 5 draining 1
 	[[ $(ss -tanepH state fin-wait-2 "sport = :$port") != *users:* ]]
@@ -117,7 +117,7 @@ total = 1h'
 		total = 2s
 	POLICY
 	uploading_client
-	told server close
+	order server close
 	{ while sleep 0.1; do echo more; done >&"$client"; } 2>/dev/null &
 	sender=$!
 	wait_until 10 says "$WORK/lastack.log" 'action=drain .*result=total'
@@ -138,7 +138,7 @@ total = 1h'
 	for address in 127.0.0.4 127.0.0.5; do
 		start "client$address" bash -c "echo unread | exec socat -t 60 - TCP:127.0.0.1:$port,bind=$address"
 		wait_until 5 queued 1 '[^0]' state connected "sport = :$port and dst $address"
-		told server close
+		order server close
 	done
 	wait_until 5 sockets_are 0 state connected exclude time-wait "sport = :$port and dst 127.0.0.5"
 	wait_until 5 ended "${pid_of[client127.0.0.5]}"
@@ -163,7 +163,7 @@ total = 1h'
 @test "close: what a graceful close leaves is a TIME-WAIT that list shows, and no option cuts it short" {
 	deaf_server graceful-close
 	uploading_client
-	told server close
+	order server close
 	exec {client}>&-
 	wait_until 5 sockets_are 1 state time-wait "sport = :$port"
 	[ "$(connections 'map(.state) | join(" ")')" = TIME-WAIT ]
@@ -186,7 +186,7 @@ total = 1h'
 		wait_until 10 says "$WORK/lastack.log" "action=.*result=ok .*peer=$address"
 		wait_until 5 sockets_are 0 state connected exclude time-wait "sport = :$port"
 		[ "$(sockets_held)" -eq $((before + 1)) ]
-		told server read
+		order server read
 		[[ $answer == 0 || $answer == E* ]] # not EBADF: the end, or an error of the connection's
 		[ "$answer" != EBADF ]
 	done
@@ -210,7 +210,7 @@ c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))' "$po
 	# Each turn looks at all: so it has looked at the dead one when it acts on what came later.
 	stop first
 	wait_until 5 says "$WORK/lastack.log" action=log
-	told server read
+	order server read
 	[ "$answer" = ECONNRESET ]
 }
 

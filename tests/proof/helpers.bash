@@ -67,8 +67,8 @@ tell() {
 	echo "$2" >&"${stdin_of[$1]}"
 }
 
-# told NAME LINE: the same, and waits for a line of answer, whose last word goes to `answer`.
-told() {
+# order NAME LINE: the same, and waits for a line of answer, whose last word goes to `answer`.
+order() {
 	local lines
 	lines=$(said_lines "$1")
 	tell "$1" "${*:2}"

@@ -47,8 +47,8 @@ stands_no_more() {
 @test "rule: local-port governs the connections of that port" {
 	port=$(free_port)
 	only "local-port $port"
-	told server listen 127.0.0.1 "$port"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 "$port"
+	order server listen 127.0.0.1 0
 	hang_up 127.0.0.1 127.0.0.1 "$answer"
 	hang_up 127.0.0.1 127.0.0.1 "$port"
 	governed "sport = :$port" "sport = :$answer"
@@ -59,7 +59,7 @@ stands_no_more() {
 	private_network
 	only "local-port 7001-7002"
 	for port in 7000 7003 7001 7002; do
-		told server listen 127.0.0.1 "$port"
+		order server listen 127.0.0.1 "$port"
 		hang_up 127.0.0.1 127.0.0.1 "$port"
 	done
 	wait_until 5 stands_no_more '( sport = :7001 or sport = :7002 )'
@@ -68,24 +68,24 @@ stands_no_more() {
 
 @test "rule: remote-port governs what goes to that port, whatever the local one is" {
 	start peer "$PYTHON" "$APPS/forgetful.py"
-	told peer listen-and-close 127.0.0.1 0 && first=$answer
-	told peer listen-and-close 127.0.0.1 0 && second=$answer
+	order peer listen-and-close 127.0.0.1 0 && first=$answer
+	order peer listen-and-close 127.0.0.1 0 && second=$answer
 	only "remote-port $first"
-	told server connect 127.0.0.1 "$second"
-	told server connect 127.0.0.1 "$first"
+	order server connect 127.0.0.1 "$second"
+	order server connect 127.0.0.1 "$first"
 	governed "dport = :$first" "dport = :$second"
 }
 
 # A connection that the server makes, and one that it accepts; it forgets both. Their local ports go to `made` and `accepted`.
 make_one() {
 	start peer "$PYTHON" "$APPS/forgetful.py"
-	told peer listen-and-close 127.0.0.1 0
-	told server connect 127.0.0.1 "$answer" && made=$answer
+	order peer listen-and-close 127.0.0.1 0
+	order server connect 127.0.0.1 "$answer" && made=$answer
 	wait_until 5 sockets_are 1 state close-wait "sport = :$made"
 }
 
 accept_one() {
-	told server listen 127.0.0.1 0 && accepted=$answer
+	order server listen 127.0.0.1 0 && accepted=$answer
 	hang_up 127.0.0.1 127.0.0.1 "$accepted"
 	wait_until 5 sockets_are 1 state close-wait "sport = :$accepted"
 }
@@ -106,8 +106,8 @@ accept_one() {
 
 # A port whose connections are read to their end, and one where the end waits: `read` and `unread`.
 both_ends() {
-	told server listen 127.0.0.1 0 && read=$answer
-	told server listen-deaf 127.0.0.1 0 && unread=$answer
+	order server listen 127.0.0.1 0 && read=$answer
+	order server listen-deaf 127.0.0.1 0 && unread=$answer
 }
 
 @test "rule: eof read governs the connections whose application was told" {
@@ -130,8 +130,8 @@ both_ends() {
 	only exe forgetful
 	cp "$PYTHON" "$WORK/forgetful"
 	start named "${preloaded[@]}" "$WORK/forgetful" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0 && other=$answer
-	told named listen 127.0.0.1 0
+	order server listen 127.0.0.1 0 && other=$answer
+	order named listen 127.0.0.1 0
 	hang_up 127.0.0.1 127.0.0.1 "$other"
 	hang_up 127.0.0.1 127.0.0.1 "$answer"
 	governed "sport = :$answer" "sport = :$other"
@@ -139,7 +139,7 @@ both_ends() {
 
 @test "rule: remote governs one IPv4 address, and not its neighbour" {
 	only remote 127.0.0.5
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	hang_up 127.0.0.4 127.0.0.1 "$answer"
 	hang_up 127.0.0.5 127.0.0.1 "$answer"
 	governed "sport = :$answer and dst 127.0.0.5" "sport = :$answer and dst 127.0.0.4"
@@ -147,7 +147,7 @@ both_ends() {
 
 @test "rule: remote governs an IPv4 network to its last address, and not the one behind it" {
 	only remote 127.9.0.0/23
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	hang_up 127.9.2.0 127.0.0.1 "$answer"
 	hang_up 127.9.1.255 127.0.0.1 "$answer"
 	governed "sport = :$answer and dst 127.9.1.255" "sport = :$answer and dst 127.9.2.0"
@@ -155,7 +155,7 @@ both_ends() {
 
 @test "rule: local governs the address that was called, and not another of the same host" {
 	only local 127.0.0.7
-	told server listen 0.0.0.0 0
+	order server listen 0.0.0.0 0
 	hang_up 127.0.0.1 127.0.0.8 "$answer"
 	hang_up 127.0.0.1 127.0.0.7 "$answer"
 	governed "sport = :$answer and src 127.0.0.7" "sport = :$answer and src 127.0.0.8"
@@ -174,7 +174,7 @@ ipv6_network() {
 @test "rule: remote governs one IPv6 address, and not its neighbour" {
 	ipv6_network
 	only remote fd00::2
-	told server listen :: 0
+	order server listen :: 0
 	hang_up fd00::1 fd00::1 "$answer"
 	hang_up fd00::2 fd00::1 "$answer"
 	governed "sport = :$answer and dst [fd00::2]" "sport = :$answer and dst [fd00::1]"
@@ -183,7 +183,7 @@ ipv6_network() {
 @test "rule: remote governs an IPv6 network, and not the one beside it" {
 	ipv6_network
 	only remote fd00::/64
-	told server listen :: 0
+	order server listen :: 0
 	hang_up fd00:0:0:1::1 fd00::1 "$answer"
 	hang_up fd00::2 fd00::1 "$answer"
 	governed "sport = :$answer and dst [fd00::2]" "sport = :$answer and dst [fd00:0:0:1::1]"
@@ -192,7 +192,7 @@ ipv6_network() {
 @test "rule: an IPv4 client of an IPv6 socket is governed as the IPv4 client that it is" {
 	ipv6_network
 	only remote 127.0.0.0/8
-	told server listen-both :: 0
+	order server listen-both :: 0
 	hang_up fd00::2 fd00::1 "$answer"
 	hang_up 127.0.0.4 127.0.0.1 "$answer"
 	governed "sport = :$answer and dst [::ffff:127.0.0.4]" "sport = :$answer and dst [fd00::2]"
@@ -220,7 +220,7 @@ ipv6_network() {
 	END
 	use "$WORK/rule.policy"
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	hang_up 127.0.0.5 127.0.0.1 "$answer"
 	hang_up 127.0.0.6 127.0.0.1 "$answer"
 	governed "sport = :$answer and dst 127.0.0.6" "sport = :$answer and dst 127.0.0.5"

@@ -20,7 +20,7 @@ forgetful_server() {
 	use "$WORK/steps.policy"
 	preloaded=("${mode[@]}" "${preloaded[@]}")
 	start server "${preloaded[@]}" "$PYTHON" "$APPS/forgetful.py"
-	told server listen 127.0.0.1 0
+	order server listen 127.0.0.1 0
 	port=$answer
 }
 
@@ -59,7 +59,7 @@ acted_on() {
 		after 2100ms = shutdown
 		after 1300ms = keepalive
 	END
-	told server listen-half-close 127.0.0.1 0
+	order server listen-half-close 127.0.0.1 0
 	port=$answer
 	exec {peer}<>"/dev/tcp/127.0.0.1/$port"
 	in_fin_wait_2="state fin-wait-2 ( sport = :$port )"
@@ -154,14 +154,14 @@ results_are() { # COUNT RESULT
 		start "client$i" socat -u STDIN "TCP:127.0.0.1:$port,bind=127.0.0.$i"
 		wait_until 5 sockets_are 1 state established "sport = :$port and dst 127.0.0.$i"
 	done
-	told server fill
+	order server fill
 	for i in 2 3 4; do
 		stop "client$i"
 	done
 	wait_until 10 results_are 3 failed
 	stays 1 sockets_are 3 state close-wait "sport = :$port"
 	results_are 3 failed # said once
-	told server free
+	order server free
 	wait_until 10 sockets_are 0 state close-wait "sport = :$port"
 	results_are 3 ok
 }
