@@ -35,6 +35,7 @@ enum {
 	LA_REGION_MODULES = 256,
 	LA_REGION_CONNECTIONS = 1 << 20,
 	LA_REGION_RULES = 128, /* that have acted, over all policies that were in force */
+	LA_REGION_REASON = sizeof(struct la_policy_error),
 };
 
 /*
@@ -89,6 +90,7 @@ enum la_section_id {
 	LA_REGION_S_MODULES,
 	LA_REGION_S_POLICY, /* one struct la_policy: the one in force */
 	LA_REGION_S_RULES,
+	LA_REGION_S_REFUSALS, /* one a process, in the order of LA_REGION_S_PROCESSES */
 	LA_REGION_S_COUNT
 };
 struct la_region_section {
@@ -180,7 +182,7 @@ struct la_region_header {
 	_Atomic uint32_t connections_open; /* between open and last close */
 	_Atomic uint32_t policy_sequence;  /* odd while the policy section is being written */
 	_Atomic uint32_t lacking;          /* bits of enum la_lack: each was said once */
-	uint8_t reserved[124];
+	uint8_t reserved[108];
 };
 
 enum la_process_flag {
@@ -203,6 +205,19 @@ struct la_process_record {
 	_Atomic uint64_t
 		ended_us; /* by exit or exec, and has marked what it left (LA_CONNECTION_LEFT); 0: not so */
 	char reserved[152];
+};
+
+/*
+ * Why a process does not follow what its policy files say now; the policy that it had stays in force there. Written by its helper only. `sequence`
+ * is odd meanwhile. It is of the process that joined the region at `started_us`, and of no other that has had the entry; 0: of none.
+ */
+struct la_refusal_record {
+	_Atomic uint32_t sequence;
+	uint32_t reserved;
+	_Atomic uint64_t started_us;
+	_Atomic uint64_t since_us;
+	char reason[LA_REGION_REASON]; /* NUL-terminated */
+	uint8_t reserved2[40];
 };
 
 /*
@@ -335,6 +350,7 @@ struct la_rule_record {
 static_assert(LA_REGION_CONNECTIONS < 1u << 31, "a key has a bit to spare");
 static_assert(LA_REGION_STACKS < 1 << 16, "a stack word has 16 bits for the id");
 static_assert(sizeof(struct la_process_record) == 256, "layout");
+static_assert(sizeof(struct la_refusal_record) == 384, "layout");
 static_assert(sizeof(struct la_thread_row) == 128, "layout");
 static_assert(sizeof(struct la_thread_table) == 1024 + 64 * 128, "layout");
 static_assert(sizeof(struct la_connection_record) == 256, "layout");
@@ -354,6 +370,7 @@ struct la_region {
 	struct la_module_record *modules;
 	struct la_policy *policy;
 	struct la_rule_record *rules;
+	struct la_refusal_record *refusals;
 };
 
 /*

@@ -24,6 +24,8 @@ struct la_read_process {
 	uint32_t flags; /* enum la_process_flag */
 	uint64_t started_us, helper_us, ended_us, start_ticks;
 	char exe[65];
+	char refusal[LA_REGION_REASON]; /* why it has refused its policy files; "": it has not */
+	uint64_t refused_us;
 	bool alive; /* a process with this pid runs now, and is not younger than the record */
 };
 

@@ -27,6 +27,12 @@ struct la_symbols *la_report_symbols(struct la_report *report, const struct la_r
 	return report->symbols[at];
 }
 
+uint64_t la_report_refusal_us(
+	const struct la_snapshot *snapshot, const struct la_read_process *process)
+{
+	return process->refused_us < snapshot->now_us ? snapshot->now_us - process->refused_us : 0;
+}
+
 static void print_peers(const struct la_groups *groups, const struct la_group *group)
 {
 	char text[LA_TEXT_ADDRESS];
@@ -83,6 +89,29 @@ static void add_up(const struct la_snapshot *snapshot, uint64_t counters[LA_COUN
 			counters[c] += snapshot->regions[r].counters[c];
 }
 
+/* Of each process that has refused what its policy files say. */
+static void print_refusals(const struct la_snapshot *snapshot)
+{
+	char age[LA_TEXT_AGE];
+	size_t r;
+	uint32_t p;
+
+	for (r = 0; r < snapshot->regions_count; r++)
+		for (p = 0; p < snapshot->regions[r].processes_count; p++) {
+			const struct la_read_process *process = &snapshot->regions[r].processes[p];
+
+			if (!process->refusal[0])
+				continue;
+			printf("policy refused, the one before it stays: ");
+			la_print_safe(stdout, process->refusal);
+			printf(" (");
+			la_print_safe(stdout, process->exe);
+			printf(", pid %u%s, %s ago)\n", process->pid,
+				process->alive ? "" : ", which has ended",
+				la_format_age(age, la_report_refusal_us(snapshot, process), false));
+		}
+}
+
 #define N(counter) ((unsigned long long)report->counters[counter])
 
 static void print_totals(const struct la_report *report)
@@ -127,6 +156,7 @@ static void print_totals(const struct la_report *report)
 	if (N(LA_COUNT_POLICY_TAKEN) + N(LA_COUNT_POLICY_REFUSED))
 		printf("policy changes: %llu taken up, %llu refused\n", N(LA_COUNT_POLICY_TAKEN),
 			N(LA_COUNT_POLICY_REFUSED));
+	print_refusals(report->snapshot);
 	if (N(LA_COUNT_SPARED_SHARED))
 		printf("spared by a bound because another process may hold them: %llu\n",
 			N(LA_COUNT_SPARED_SHARED));

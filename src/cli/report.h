@@ -19,6 +19,9 @@ struct la_report {
 struct la_symbols *la_report_symbols(struct la_report *report, const struct la_region_copy *region);
 /* The groups as text, to standard output. */
 void la_report_groups(struct la_report *report);
+/* For how long the process has refused its policy files. */
+uint64_t la_report_refusal_us(
+	const struct la_snapshot *snapshot, const struct la_read_process *process);
 int la_report_json(struct la_report *report); /* to standard output; 0 or -1 */
 
 #endif

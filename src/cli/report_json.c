@@ -85,6 +85,28 @@ static const struct {
 _Static_assert(sizeof(counters) / sizeof(counters[0]) == LA_COUNT_COUNT - 1,
 	"every counter but the disagreements, which are shown by themselves, has a name");
 
+static json_t *json_refusals(const struct la_snapshot *snapshot)
+{
+	json_t *refusals = json_array();
+	size_t r;
+	uint32_t p;
+
+	for (r = 0; r < snapshot->regions_count; r++)
+		for (p = 0; p < snapshot->regions[r].processes_count; p++) {
+			const struct la_read_process *process = &snapshot->regions[r].processes[p];
+
+			if (process->refusal[0])
+				json_array_append_new(refusals,
+					json_pack("{s:I, s:o, s:o, s:f}", "pid",
+						(json_int_t)process->pid, "exe",
+						la_json_untrusted(process->exe), "reason",
+						la_json_untrusted(process->refusal), "age",
+						(double)la_report_refusal_us(snapshot, process) /
+							1e6));
+		}
+	return refusals;
+}
+
 int la_report_json(struct la_report *report)
 {
 	json_t *groups = json_array(), *totals = json_object(), *off = json_array(), *root;
@@ -99,9 +121,10 @@ int la_report_json(struct la_report *report)
 	for (i = 0; i < LA_LACK_COUNT; i++)
 		if (report->lacking & 1u << i)
 			json_array_append_new(off, json_string(la_lack_name((enum la_lack)i)));
-	root = json_pack("{s:s, s:f, s:o, s:o, s:o, s:I}", "schema", "lastack.report/1", "min_age",
-		(double)report->min_age_us / 1e6, "groups", groups, "counters", totals, "off", off,
-		"disagreements", (json_int_t)report->disagreements);
+	root = json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:I}", "schema", "lastack.report/1",
+		"min_age", (double)report->min_age_us / 1e6, "groups", groups, "counters", totals,
+		"off", off, "policy_refusals", json_refusals(report->snapshot), "disagreements",
+		(json_int_t)report->disagreements);
 	if (!root)
 		return -1;
 	result = json_dumpf(root, stdout, JSON_INDENT(1));

@@ -176,6 +176,7 @@ static uint64_t lay_out(struct la_region_section sections[LA_REGION_S_COUNT], ui
 		[LA_REGION_S_MODULES] = {LA_REGION_MODULES, sizeof(struct la_module_record)},
 		[LA_REGION_S_POLICY] = {1, sizeof(struct la_policy)},
 		[LA_REGION_S_RULES] = {LA_REGION_RULES, sizeof(struct la_rule_record)},
+		[LA_REGION_S_REFUSALS] = {LA_REGION_PROCESSES, sizeof(struct la_refusal_record)},
 	};
 	uint64_t offset = PAGE;
 	int i;
@@ -295,6 +296,7 @@ static void set_pointers(struct la_region *region, char *base)
 	region->modules = (void *)(base + sections[LA_REGION_S_MODULES].offset);
 	region->policy = (void *)(base + sections[LA_REGION_S_POLICY].offset);
 	region->rules = (void *)(base + sections[LA_REGION_S_RULES].offset);
+	region->refusals = (void *)(base + sections[LA_REGION_S_REFUSALS].offset);
 	region->header = (void *)base;
 }
 

@@ -15,7 +15,7 @@
 
 #include "reader.h"
 
-enum { PID_FORKING = 0x7fffffff, POLICY_TRIES = 4 };
+enum { PID_FORKING = 0x7fffffff, TRIES = 4 };
 
 static int refuse(char error[160], int code, const char *why)
 {
@@ -73,6 +73,7 @@ static int check_header(struct la_reader *reader, char error[160])
 		[LA_REGION_S_MODULES] = {sizeof(struct la_module_record), LA_REGION_MODULES},
 		[LA_REGION_S_POLICY] = {sizeof(struct la_policy), 1},
 		[LA_REGION_S_RULES] = {sizeof(struct la_rule_record), LA_REGION_RULES},
+		[LA_REGION_S_REFUSALS] = {sizeof(struct la_refusal_record), LA_REGION_PROCESSES},
 	};
 	const struct la_region_header *header = &reader->header;
 	int i;
@@ -213,6 +214,37 @@ static bool is_alive(const struct la_read_process *process)
 	return process->start_ticks == 0 || process->start_ticks == ticks;
 }
 
+/* Whole only when the sequence is even, and the same before and after; and of this process. */
+static int read_refusal(const struct la_reader *reader, struct la_read_process *process)
+{
+	struct la_refusal_record record;
+	uint32_t after = 0, sequence;
+	int try, result = 0;
+	size_t i;
+
+	if (process->index >= reader->header.sections[LA_REGION_S_REFUSALS].count)
+		return 0;
+	for (try = 0; try < TRIES; try++) {
+		result = la_reader_entry(
+			reader, LA_REGION_S_REFUSALS, process->index, &record, sizeof(record));
+		sequence = record.sequence;
+		if (result == 0)
+			result = la_reader_entry(reader, LA_REGION_S_REFUSALS, process->index,
+				&after, sizeof(after));
+		if (result < 0)
+			return result;
+		if (sequence == after && !(after & 1))
+			break;
+	}
+	if (try == TRIES || record.started_us == 0 || record.started_us != process->started_us)
+		return 0;
+	process->refused_us = record.since_us;
+	for (i = 0; i < sizeof(process->refusal) - 1 && record.reason[i]; i++)
+		process->refusal[i] =
+			record.reason[i] < ' ' || record.reason[i] > '~' ? '?' : record.reason[i];
+	return 0;
+}
+
 static int read_processes(const struct la_reader *reader, struct la_region_copy *copy)
 {
 	uint32_t count = reader->header.sections[LA_REGION_S_PROCESSES].count, i;
@@ -239,6 +271,9 @@ static int read_processes(const struct la_reader *reader, struct la_region_copy 
 		process->start_ticks = record.start_ticks;
 		memcpy(process->exe, record.exe, sizeof(record.exe));
 		process->exe[sizeof(record.exe)] = '\0';
+		result = read_refusal(reader, process);
+		if (result < 0)
+			return result;
 		process->alive = copy->same_boot && is_alive(process);
 		copy->processes_count++;
 	}
@@ -311,7 +346,7 @@ static int read_policy(const struct la_reader *reader, struct la_region_copy *co
 	uint32_t before, after = 0;
 	int try, result = 0;
 
-	for (try = 0; try < POLICY_TRIES && result == 0 && !copy->has_policy; try++) {
+	for (try = 0; try < TRIES && result == 0 && !copy->has_policy; try++) {
 		result = policy_sequence(reader, &before);
 		if (result == 0)
 			result = la_reader_entry(

@@ -128,6 +128,10 @@ static const struct field fields[] = {
 	EACH(image.rules, section, NUMBER),
 	EACH(image.rules, name, TEXT),
 	EACH(image.rules, acted[LA_ACTION_RESET][LA_ACTED_OK], NUMBER),
+	EACH(image.refusals, sequence, NUMBER),
+	EACH(image.refusals, started_us, NUMBER),
+	EACH(image.refusals, since_us, NUMBER),
+	EACH(image.refusals, reason, TEXT),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 

@@ -73,6 +73,9 @@ void scene_fill(struct scene *to)
 	if (la_policy_parse(&image->policy, "scene", policy_text, sizeof(policy_text) - 1, NULL))
 		abort();
 	strcpy(image->policy.name, "scene");
+	image->refusals[0].started_us = image->processes[0].started_us;
+	image->refusals[0].since_us = 2000000;
+	strcpy(image->refusals[0].reason, "scene:1:1: no policy");
 	world->file_bytes = sizeof(*image);
 	world->now_us = 10000000;
 	world->owner_uid = 1000;

@@ -111,9 +111,9 @@ true_tables() {
 in_region() { # PID FIELD
 	local offset
 	case $2 in
-	connections_high) offset=152 ;;
-	threads_high) offset=156 ;;
-	connections_open) offset=168 ;;
+	connections_high) offset=184 ;;
+	threads_high) offset=188 ;;
+	connections_open) offset=200 ;;
 	esac
 	od -A n -t u4 -j "$offset" -N 4 "$WORK/regions/$1.region" | tr -d ' '
 }

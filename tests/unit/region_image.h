@@ -22,6 +22,7 @@ struct image {
 	struct la_module_record modules[3];
 	struct la_policy policy;
 	struct la_rule_record rules[4];
+	struct la_refusal_record refusals[4];
 };
 
 enum { GENERATION = 0x10007, OPENED_US = 1000000 }; /* a generation beyond 16 bits: tags are cut */
@@ -125,6 +126,7 @@ static inline void image_fill(struct image *image)
 		[LA_REGION_S_POLICY] = {offsetof(struct image, policy), 1,
 			sizeof(struct la_policy)},
 		[LA_REGION_S_RULES] = SECTION(rules),
+		[LA_REGION_S_REFUSALS] = SECTION(refusals),
 	};
 	static const char policy[] = "[close-wait]\nafter 30s = shutdown\nafter 5m = reset\n";
 

@@ -12,8 +12,13 @@
 
 static inline bool region_process_is_sane(const struct la_read_process *process)
 {
+	size_t length = strnlen(process->refusal, sizeof(process->refusal));
+
+	for (size_t i = 0; i < length; i++)
+		if (process->refusal[i] < ' ' || process->refusal[i] > '~')
+			return false;
 	return strnlen(process->exe, 65) <= 64 && process->index < LA_REGION_PROCESSES &&
-	       process->pid > 0 && process->pid < 0x7fffffff;
+	       process->pid > 0 && process->pid < 0x7fffffff && length < sizeof(process->refusal);
 }
 
 static inline bool region_connection_is_sane(

@@ -120,6 +120,51 @@ static void stacks_modules_counters_and_policy_are_read_back(void **state)
 	assert_int_equal(copy.policy.rules[0].steps_count, 2);
 }
 
+/* As process 0 wrote it. */
+static void refuse_policy(uint64_t started_us, const char *reason)
+{
+	image.refusals[0].sequence = 2;
+	image.refusals[0].started_us = started_us;
+	image.refusals[0].since_us = 777;
+	memcpy(image.refusals[0].reason, reason, strnlen(reason, sizeof(image.refusals[0].reason)));
+}
+
+static void a_refused_policy_is_read_back_with_its_reason(void **state)
+{
+	(void)state;
+	refuse_policy(image.processes[0].started_us, "a.policy:3:1: what?");
+	assert_int_equal(read_image(), 0);
+	assert_string_equal(copy.processes[0].refusal, "a.policy:3:1: what?");
+	assert_int_equal(copy.processes[0].refused_us, 777);
+}
+
+static void a_reason_of_an_earlier_process_or_half_written_is_left_out(void **state)
+{
+	(void)state;
+	refuse_policy(image.processes[0].started_us + 1, "of another");
+	assert_int_equal(read_image(), 0);
+	assert_string_equal(copy.processes[0].refusal, "");
+	image_fill(&image);
+	refuse_policy(image.processes[0].started_us, "half");
+	image.refusals[0].sequence = 3;
+	assert_int_equal(read_image(), 0);
+	assert_string_equal(copy.processes[0].refusal, "");
+}
+
+static void a_reason_is_printable_and_ends(void **state)
+{
+	char endless[sizeof(image.refusals[0].reason) + 1];
+
+	(void)state;
+	memset(endless, '\x1b', sizeof(endless) - 1);
+	endless[sizeof(endless) - 1] = '\0';
+	refuse_policy(image.processes[0].started_us, endless);
+	memset(image.refusals[0].reserved2, 'x', sizeof(image.refusals[0].reserved2));
+	assert_int_equal(read_image(), 0);
+	assert_int_equal(strlen(copy.processes[0].refusal), sizeof(endless) - 2);
+	assert_null(strpbrk(copy.processes[0].refusal, "\x1bx"));
+}
+
 static void rows_of_several_threads_are_joined_to_their_minimum(void **state)
 {
 	const struct la_read_connection *connection;
@@ -313,6 +358,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(everything_that_was_written_is_read_back),
 		T(stacks_modules_counters_and_policy_are_read_back),
+		T(a_refused_policy_is_read_back_with_its_reason),
+		T(a_reason_of_an_earlier_process_or_half_written_is_left_out),
+		T(a_reason_is_printable_and_ends),
 		T(rows_of_several_threads_are_joined_to_their_minimum),
 		T(a_row_that_is_being_folded_still_counts),
 		T(a_stack_of_another_connection_is_not_shown),
