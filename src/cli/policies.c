@@ -30,15 +30,22 @@ const char *la_own_folder(void)
 	return folder;
 }
 
+/* As it was named: a symbolic link in it may be turned later, and the process is to follow that. */
+static void make_absolute(const char *word, char path[4096])
+{
+	char *folder = *word == '/' ? NULL : getcwd(NULL, 0);
+
+	snprintf(path, 4096, "%s%s%s", folder ? folder : "", folder ? "/" : "", word);
+	free(folder);
+}
+
 bool la_policy_file(const char *word, char path[4096])
 {
 	size_t length = strlen(word);
 	char *absolute;
 
 	if (strchr(word, '/') || (length > 7 && strcmp(word + length - 7, ".policy") == 0)) {
-		absolute = realpath(word, NULL);
-		snprintf(path, 4096, "%s", absolute ? absolute : word);
-		free(absolute);
+		make_absolute(word, path);
 		return access(path, F_OK) == 0;
 	}
 	snprintf(path, 4096, "%.3800s/../policies/%.200s.policy", la_own_folder(), word);

@@ -107,6 +107,10 @@ program() {
 	cd "$WORK"
 	run -0 "$LASTACK" run -p mine.policy -p graceful-close -- printenv LASTACK_POLICY
 	[ "$output" = "$WORK/mine.policy,$TOP/policies/graceful-close.policy" ]
+	# A link may be turned later: what it leads to now is not what was named.
+	ln -s mine.policy link.policy
+	run -0 "$LASTACK" run -p link.policy -- printenv LASTACK_POLICY
+	[ "$output" = "$WORK/link.policy" ]
 }
 
 @test "run: a bad policy is refused with FILE:LINE before anything runs: status 3" {
