@@ -51,7 +51,7 @@ ROOMS_OBJ  := $(ROOMS_SRC:%.c=$(BUILD)/rooms/%.o)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps demo check check-unit check-asan check-tsan torture torture-by-signals model differential fuzz imports suites \
-        minute show-servers show-leak-check restart wire long faults \
+        minute show-servers show-leak-check restart wire long faults reloads \
         lint layers format install uninstall clean help
 
 all: $(BUILD)/liblastack.so $(BUILD)/lastack ## build liblastack.so and lastack in build/
@@ -126,6 +126,9 @@ wire: ## the segments of every ending, captured, with those promised; 10,000 upl
 show-leak-check: ## run --leak-check on a test suite from the npm registry: what it finds there, and that the repair is found good
 	$(Q)$(MAKE) all
 	$(Q)BUILD=$(BUILD) tests/leak_check/show.sh
+reloads: ## policies that change under programs, 60 times: the lowest free number, and closes under way (4 minutes)
+	$(Q)$(MAKE) all test-programs
+	$(Q)for round in 1 2; do BUILD=$(BUILD) EDITS=30 bats tests/reload/programs.bats --filter 'lowest free number|under load' || exit 1; done
 
 imports: ## is every function of the C library that could touch a socket interposed? With the number of programs that import each
 	$(Q)tests/imports.sh

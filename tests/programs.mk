@@ -12,6 +12,7 @@ HOOK_BIN     := $(patsubst tests/shim/%.c,$(BUILD)/tests/shim/%,$(wildcard tests
 HARD_BIN     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hard/*.c)) $(BUILD)/tests/hard/throws \
                 $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/hard/plugins/*.c)) \
                 $(BUILD)/tests/hard/asan/giving $(BUILD)/tests/hard/tsan/cancels
+RELOAD_BIN   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reload/*.c))
 # They read registers and set breakpoints of this machine.
 TORTURE_BIN  := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/*.c)))
 FAULT_BIN    := $(if $(filter x86_64,$(shell uname -m)),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/faults/*.c)))
@@ -23,7 +24,7 @@ FUZZ_SECONDS ?= 30
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 
 .PHONY: test-programs fuzzers
-test-programs: $(UNIT_BIN) $(APP_BIN) $(EXIT_BIN) $(HOOK_BIN) $(HARD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) $(FAULT_BIN) fuzzers
+test-programs: $(UNIT_BIN) $(APP_BIN) $(EXIT_BIN) $(HOOK_BIN) $(HARD_BIN) $(RELOAD_BIN) $(TORTURE_BIN) $(DIFF_BIN) $(WIRE_BIN) $(FAULT_BIN) fuzzers
 fuzzers: $(FUZZ_BIN)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/librooms.a
@@ -50,6 +51,11 @@ $(BUILD)/tests/apps/%: tests/apps/%.c
 
 # A server that answers early, and clients that upload.
 $(BUILD)/tests/wire/%: tests/wire/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
+
+$(BUILD)/tests/reload/%: tests/reload/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(PLAIN) -o $@ $< -lpthread
@@ -135,5 +141,5 @@ $(FUZZ_BIN): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_ENGINE)
 	$(say) LINK $@
 	$(Q)$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LINK) $(FUZZ_LIBS)
 
--include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) $(WIRE_BIN:=.d) $(FAULT_BIN:=.d) \
+-include $(UNIT_BIN:=.d) $(APP_BIN:=.d) $(HOOK_BIN:=.d) $(RELOAD_BIN:=.d) $(HARD_BIN:=.d) $(filter %.d,$(HARD_BIN:.so=.d)) $(TORTURE_BIN:=.d) $(WIRE_BIN:=.d) $(FAULT_BIN:=.d) \
          $(wildcard $(BUILD)/tests/fuzz/*.d)

@@ -20,17 +20,27 @@
 #include <lastack/track.h>
 
 struct la_enforce_settings {
-	const struct la_policy *policy; /* must stay valid and unchanged */
-	const char *exe;                /* base name of the program */
-	char **argv;                    /* the program's words, where ps reads them */
-	char *argv_first;               /* set by the start: all of them, one behind the other */
+	const struct la_policy *policy;        /* copied */
+	const struct la_policy_error *refused; /* why the files were no policy, or NULL */
+	const char *exe;                       /* base name of the program */
+	char **argv;                           /* the program's words, where ps reads them */
+	char *argv_first; /* set by the start: all of them, one behind the other */
 	size_t argv_bytes;
 	const char *log; /* LASTACK_LOG: a file, "syslog", "stderr", "none" or NULL */
 };
+/*
+ * Before all else, by the constructor: the files that `list` (LASTACK_POLICY) names, into `policy`. 0; or -EINVAL with `error` filled, and then
+ * `policy` says nothing. Unless all of them are the shipped `observe`, or one of them cannot be read twice (a pipe), they are looked at again from the
+ * first connection on, once a second, by a thread of its own (src/enforce/watch.c), also when they were no policy at first: what they
+ * say then is in force within 2 s. `observe`: nothing is acted on, whatever they will say.
+ */
+int la_policy_files_read(
+	struct la_policy *policy, const char *list, bool observe, struct la_policy_error *error);
+
 /* Once, by the constructor. 0, or -errno when the log cannot be written (all else works). */
 int la_enforce_start(const struct la_enforce_settings *settings);
 
-/* Is any close graceful? Cheap, for the hooks. */
+/* May any close be more than plain, now or after a change of the policy files? What is learnt for it is learnt from the start. Cheap, for the hooks. */
 bool la_enforce_closes(void);
 
 /*

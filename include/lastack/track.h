@@ -133,6 +133,11 @@ bool la_track_is_self(void);
 /* From now on not one system call of ours (seccomp). Never ends. */
 void la_track_become_passive(void);
 bool la_track_is_passive(void);
+/*
+ * Is a fork of ours under way? The kernel copies the memory of a process page by page while other threads go on: what a child must find whole has
+ * been written before this was seen false.
+ */
+bool la_track_is_forking(void);
 
 /*
  * Around a fork; they know what the fork handlers cannot: whether there is a child at all, and its pid, should it die before its first

@@ -25,9 +25,11 @@ struct watch {
 	uint32_t generation;
 	uint32_t state; /* kernel's */
 	uint32_t turn;
-	bool spared;  /* said once that another process may hold it */
-	bool waiting; /* said once that there is no number for a dup */
-	bool stuck;   /* said once that its output does not move */
+	uint32_t policy;   /* whose rule steps_done counts: policies_seen then */
+	uint8_t strongest; /* enum la_action: that was taken in this state, by whichever policy */
+	bool spared;       /* said once that another process may hold it */
+	bool waiting;      /* said once that there is no number for a dup */
+	bool stuck;        /* said once that its output does not move */
 	uint64_t since_ns, progress_ns;
 	uint64_t marked_ns; /* since then no write raises SIGPIPE (sigpipe.c); 0: not so */
 	struct la_progress last;
@@ -52,29 +54,56 @@ static uint32_t suspects_count, this_turn;
 static uint64_t next_ns, period_ns;
 static uint64_t stopped_ns; /* for so long the process did not run before this turn */
 static uint32_t sections_used;
+static uint64_t
+	followed_since_ns[LA_SECTION_COUNT]; /* nobody has looked before; 0: from the start */
+static const struct la_policy
+	*policy; /* of this turn: the one in force may be another one by now */
+static uint32_t policies_seen;
 static _Atomic uint32_t idle; /* nothing is tracked: the helper need not look until something is */
 
-static bool prepare(const struct la_region *region)
+/* Another policy: looked at at once, by its own times. A section that it begins to bound has been without anybody who saw progress. */
+static void follow_policy(const struct la_policy *now, uint64_t now_ns)
 {
-	uint32_t i;
+	uint32_t before = sections_used, i;
 
-	if (watches)
-		return true;
-	period_ns = la_policy_shortest_ns(la_in_force()) / LOOKS_PER_LIMIT;
+	policy = now;
+	next_ns = 0;
+	sections_used = 0;
+	period_ns = la_policy_shortest_ns(policy) / LOOKS_PER_LIMIT;
 	if (period_ns < SHORTEST_PERIOD_NS)
 		period_ns = SHORTEST_PERIOD_NS;
 	if (period_ns > LONGEST_PERIOD_NS)
 		period_ns = LONGEST_PERIOD_NS;
-	for (i = 0; i < la_in_force()->rules_count; i++) {
-		const struct la_rule *rule = &la_in_force()->rules[i];
+	for (i = 0; i < policy->rules_count; i++) {
+		const struct la_rule *rule = &policy->rules[i];
 
+		if (rule->section > LA_SECTION_LAST_ACK)
+			continue;
+		if (policies_seen && !(before & 1u << rule->section))
+			followed_since_ns[rule->section] = now_ns;
 		sections_used |= 1u << rule->section;
-		if (rule->section <= LA_SECTION_LAST_ACK && rule->max && period_ns > MAX_PERIOD_NS)
+		if (rule->max && period_ns > MAX_PERIOD_NS)
 			period_ns = MAX_PERIOD_NS;
 	}
-	watches = la_region_map(
-		region->header->sections[LA_REGION_S_CONNECTIONS].count * sizeof(struct watch),
-		MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	policies_seen++;
+}
+
+/* Is there anything to look at? When the last bound has gone there is, once more: nobody shall be told of what is not going to come. */
+static bool prepare(const struct la_region *region, uint64_t now_ns)
+{
+	const struct la_policy *now = la_in_force();
+	bool ends = false;
+
+	if (now != policy) {
+		ends = sections_used != 0;
+		follow_policy(now, now_ns);
+	}
+	if (!sections_used)
+		return ends && watches;
+	if (!watches)
+		watches = la_region_map(region->header->sections[LA_REGION_S_CONNECTIONS].count *
+						sizeof(struct watch),
+			MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!watches)
 		la_track_lacks(LA_LACK_BOUNDS, 0);
 	return watches != NULL;
@@ -207,7 +236,7 @@ static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
 	struct la_connection_record *record = suspect->record;
 	struct watch *watch = &watches[suspect->index];
-	bool observe = la_in_force()->observe;
+	bool observe = policy->observe;
 	bool ends = !observe && action >= LA_ACTION_SHUTDOWN, marked = watch->marked_ns != 0;
 	uint64_t us = la_now_us();
 	int result = 0;
@@ -241,6 +270,8 @@ static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 		watch->waiting = true;
 	} else {
 		atomic_store(&record->steps_done, (uint8_t)steps_done);
+		if (action > watch->strongest)
+			watch->strongest = (uint8_t)action;
 	}
 	if (result < 0)
 		la_helper_count(LA_COUNT_ACT_FAILED);
@@ -254,12 +285,32 @@ static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_d
 	return result != -EMFILE;
 }
 
+/*
+ * By another policy than the one that took them: of the steps that are due, those at the beginning that are no stronger than what was done
+ * already are done. Whatever comes due later is done when it does.
+ */
+static uint32_t steps_done_of(const struct suspect *suspect)
+{
+	const struct la_rule *rule = suspect->rule;
+	uint32_t done = 0;
+
+	while (done < rule->steps_count && rule->steps[done].after_ns <= suspect->idle_ns &&
+		rule->steps[done].action <= watches[suspect->index].strongest)
+		done++;
+	return done;
+}
+
 static void decide(struct suspect *suspect, uint64_t now_ns)
 {
 	struct la_connection_record *record = suspect->record;
-	struct la_decision decision =
-		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
+	struct watch *watch = &watches[suspect->index];
+	struct la_decision decision;
 
+	if (watch->policy != policies_seen)
+		atomic_store(&record->steps_done, (uint8_t)steps_done_of(suspect));
+	watch->policy = policies_seen;
+	decision =
+		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
 	if (decision.action != LA_ACTION_NONE) {
 		enum la_action action = (enum la_action)decision.action;
 		bool spared = is_spared(suspect, action);
@@ -302,9 +353,9 @@ static bool has_moved(struct watch *watch, const struct la_progress *now, uint64
 	return moved;
 }
 
-/* When did the state begin, and when did data last move? */
+/* When did the state begin, and when did data last move? `unseen_ns`: until then nobody has looked for that. */
 static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state,
-	uint64_t now_ns)
+	uint64_t now_ns, uint64_t unseen_ns)
 {
 	uint64_t since[LA_SEEN_COUNT] = {0};
 	uint64_t known_us;
@@ -317,7 +368,8 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 	unacked = la_kernel_unacked(fd);
 	moved = has_moved(watch, &tcp.progress,
 		tcp.progress.bytes_acked + (uint64_t)(unacked > 0 ? unacked : 0));
-	if (watch->generation != generation || watch->state != (uint32_t)state) {
+	if (watch->generation != generation || watch->state != (uint32_t)state ||
+		watch->progress_ns < unseen_ns) {
 		la_track_facts(index, since);
 		known_us =
 			state == TCP_CLOSE_WAIT ? since[LA_SEEN_PEER_FIN] : since[LA_SEEN_SHUTDOWN];
@@ -328,6 +380,8 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 		watch->progress_ns = watch->since_ns + stopped_ns < now_ns
 					     ? watch->since_ns + stopped_ns
 					     : now_ns;
+		if (watch->progress_ns < unseen_ns)
+			watch->progress_ns = unseen_ns;
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
 		watch->spared = watch->waiting = watch->stuck = false;
@@ -337,6 +391,14 @@ static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generat
 	watch->progress_ns += stopped_ns;
 	if (moved)
 		watch->progress_ns = now_ns;
+}
+
+static void expect_nothing(struct la_connection_record *record)
+{
+	if (atomic_load_explicit(&record->next_action, memory_order_relaxed) == LA_ACTION_NONE)
+		return;
+	atomic_store(&record->next_us, 0);
+	atomic_store(&record->next_action, LA_ACTION_NONE);
 }
 
 static void look(int fd, uint64_t slot, uint64_t now_ns)
@@ -368,15 +430,16 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
 	if (is_new) {
 		atomic_store(&record->steps_done, 0);
-		atomic_store(&record->next_us, 0);
-		atomic_store(&record->next_action, LA_ACTION_NONE);
+		watch->strongest = LA_ACTION_NONE;
+		expect_nothing(record);
 	}
 	if (section == LA_SECTION_COUNT || !(sections_used & 1u << section)) {
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
+		expect_nothing(record);
 		return;
 	}
-	follow(watch, fd, index, generation, state, now_ns);
+	follow(watch, fd, index, generation, state, now_ns, followed_since_ns[section]);
 	if (watch->marked_ns && watch->progress_ns > watch->marked_ns) {
 		la_track_enforced(fd, slot, false);
 		watch->marked_ns = 0;
@@ -388,7 +451,9 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
 							    : LA_EOF_NONE);
-	rule = la_policy_find(la_in_force(), section, &view);
+	rule = la_policy_find(policy, section, &view);
+	if (!rule)
+		expect_nothing(record);
 	if (!rule)
 		return;
 	/* Those beyond SUSPECTS are acted on, too; `max` chooses among so many. */
@@ -444,7 +509,7 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 	uint32_t i, tracked = 0;
 	int fd = -1;
 
-	if (!region || !la_in_force_bounds() || !prepare(region))
+	if (!region || !la_in_force_bounds() || !prepare(region, now_ns))
 		return LA_NEVER;
 	if (now_ns < next_ns)
 		return next_ns - now_ns;
@@ -462,12 +527,11 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 		tracked++;
 		look(fd, slot, now_ns);
 	}
-	for (i = 0; i < la_in_force()->rules_count; i++)
-		if (la_in_force()->rules[i].max &&
-			la_in_force()->rules[i].section <= LA_SECTION_LAST_ACK)
-			enforce_max(&la_in_force()->rules[i], now_ns);
+	for (i = 0; i < policy->rules_count; i++)
+		if (policy->rules[i].max && policy->rules[i].section <= LA_SECTION_LAST_ACK)
+			enforce_max(&policy->rules[i], now_ns);
 	next_ns = now_ns + period_ns;
-	if (!tracked)
+	if (!tracked || !sections_used)
 		return LA_NEVER;
 	atomic_store(&idle, 0);
 	return period_ns;

@@ -15,6 +15,8 @@
  *          TCP_USER_TIMEOUT and TCP_LINGER2: no descriptor is needed, and it holds when we have exited. A peer that acknowledges, however
  *          slowly it reads, is not cut: each time that its window opens, the time begins anew.
  *
+ * One close is of one policy, which is loaded once: another may come into force meanwhile.
+ *
  * A connection whose description somebody else may hold, or for which the application chose SO_LINGER {1,n}, is closed as the application asked.
  */
 #include <netinet/tcp.h>
@@ -68,9 +70,10 @@ bool la_close_is_needed(int fd, int state, enum la_close_linger linger)
 	       (peer_open && (la_kernel_unacked(fd) > 0 || is_in_the_midst_of_sending(fd)));
 }
 
-static uint64_t resets_after_ns(enum la_section section, const struct la_view *view)
+static uint64_t resets_after_ns(
+	const struct la_policy *policy, enum la_section section, const struct la_view *view)
 {
-	const struct la_rule *rule = la_policy_find(la_in_force(), section, view);
+	const struct la_rule *rule = la_policy_find(policy, section, view);
 
 	return rule ? la_rule_resets_after_ns(rule) : 0;
 }
@@ -80,21 +83,21 @@ static uint64_t shorter(uint64_t a, uint64_t b)
 	return a && (!b || a < b) ? a : b;
 }
 
-void la_close_bound_orphan(int fd, int state, const struct la_view *view)
+void la_close_bound_orphan(
+	const struct la_policy *policy, int fd, int state, const struct la_view *view)
 {
 	if (is_peer_open(state))
 		la_act_bound_orphan(fd,
-			shorter(resets_after_ns(LA_SECTION_FIN_WAIT_1, view),
-				resets_after_ns(LA_SECTION_CLOSING, view)),
-			resets_after_ns(LA_SECTION_FIN_WAIT_2, view));
+			shorter(resets_after_ns(policy, LA_SECTION_FIN_WAIT_1, view),
+				resets_after_ns(policy, LA_SECTION_CLOSING, view)),
+			resets_after_ns(policy, LA_SECTION_FIN_WAIT_2, view));
 	else
-		la_act_bound_orphan(fd, resets_after_ns(LA_SECTION_LAST_ACK, view), 0);
+		la_act_bound_orphan(fd, resets_after_ns(policy, LA_SECTION_LAST_ACK, view), 0);
 }
 
-bool la_close_refuses_reset(int fd, struct la_connection_record *record, uint32_t generation,
-	const struct la_view *view)
+bool la_close_refuses_reset(const struct la_policy *policy, int fd,
+	struct la_connection_record *record, uint32_t generation, const struct la_view *view)
 {
-	const struct la_policy *policy = la_in_force();
 	const struct la_rule *rule = la_policy_find(policy, LA_SECTION_RESET, view);
 	struct la_log_line line = {.action = "refuse-reset",
 		.rule_section = "reset",
@@ -117,7 +120,7 @@ bool la_close_refuses_reset(int fd, struct la_connection_record *record, uint32_
 	return !policy->observe;
 }
 
-const struct la_rule *la_close_bounds(const struct la_view *view)
+const struct la_rule *la_close_bounds(const struct la_policy *policy, const struct la_view *view)
 {
 	static const struct la_rule defaults = {.section = LA_SECTION_CLOSE,
 		.action = LA_CLOSE_GRACEFUL,
@@ -125,7 +128,7 @@ const struct la_rule *la_close_bounds(const struct la_view *view)
 		.total_ns = LA_CLOSE_TOTAL_NS,
 		.drain_bytes = LA_CLOSE_DRAIN_BYTES,
 		.max = LA_CLOSE_MAX};
-	const struct la_rule *rule = la_policy_find(la_in_force(), LA_SECTION_CLOSE, view);
+	const struct la_rule *rule = la_policy_find(policy, LA_SECTION_CLOSE, view);
 
 	return rule && rule->action == LA_CLOSE_GRACEFUL ? rule : &defaults;
 }
@@ -141,21 +144,22 @@ int la_enforce_begin(int fd, const struct la_release *release)
 	bool refused = false;
 	int state;
 
-	if (record->role == LA_ROLE_LISTENER)
+	/* It may only come to say something: la_in_force_closes(). */
+	if (record->role == LA_ROLE_LISTENER || !la_policy_rules_closes(policy))
 		return -1;
 	view = la_view_of(record, LA_EOF_NONE);
 	if (flags & LA_CONNECTION_LINGER_RESET) {
-		refused = la_close_refuses_reset(fd, record, release->generation, &view);
+		refused = la_close_refuses_reset(policy, fd, record, release->generation, &view);
 		if (!refused)
 			return -1;
 	}
 	state = la_kernel_state(fd);
 	if (release->last && !policy->observe)
-		la_close_bound_orphan(fd, state, &view);
+		la_close_bound_orphan(policy, fd, state, &view);
 	rule = la_policy_find(policy, LA_SECTION_CLOSE, &view);
 	if (!rule || rule->action != LA_CLOSE_GRACEFUL)
 		/* A policy that only refuses resets drains where an RST would come of itself. */
-		rule = refused ? la_close_bounds(&view) : NULL;
+		rule = refused ? la_close_bounds(policy, &view) : NULL;
 	if (!rule || (flags & LA_CONNECTION_LINGER_TIMED) ||
 		!la_close_is_needed(fd, state, rule->linger))
 		return -1;

@@ -48,10 +48,12 @@ int la_enforce_start(const struct la_enforce_settings *settings)
 
 	la_enforce_config = *settings;
 	measure_words();
-	la_in_force_set(settings->policy);
+	la_in_force_start(settings->policy);
 	la_track_on_fork_child(fork_child);
 	result = la_log_open(settings->log);
 	la_track_on_lack(la_log_lack);
+	if (settings->refused)
+		la_reload_refused_at_start(settings->refused);
 	return result;
 }
 

@@ -28,6 +28,7 @@ enum {
 
 static _Atomic bool leaving, served;
 static uint64_t began_ns, longest_ns;
+static const struct la_policy *policy; /* of this exit: another may come into force meanwhile */
 static bool handover_wanted;
 
 bool la_exit_is_served(void)
@@ -49,7 +50,7 @@ static struct la_region *region_of(void)
 /* The [exit] rule, NULL where the connection ends as the kernel ends it. */
 static const struct la_rule *rule_for(const struct la_view *view)
 {
-	const struct la_rule *rule = la_policy_find(la_in_force(), LA_SECTION_EXIT, view);
+	const struct la_rule *rule = la_policy_find(policy, LA_SECTION_EXIT, view);
 
 	return rule && rule->action != LA_EXIT_PLAIN ? rule : NULL;
 }
@@ -88,17 +89,17 @@ static void end(int fd, uint64_t slot)
 		!la_track_is_still(fd, slot))
 		return;
 	if ((flags & LA_CONNECTION_LINGER_RESET) &&
-		!la_close_refuses_reset(fd, record, release.generation, &view))
+		!la_close_refuses_reset(policy, fd, record, release.generation, &view))
 		return;
 	state = la_kernel_state(fd);
-	if (!la_in_force()->observe)
-		la_close_bound_orphan(fd, state, &view);
+	if (!policy->observe)
+		la_close_bound_orphan(policy, fd, state, &view);
 	if (!la_close_is_needed(fd, state, LA_LINGER_NEEDED))
 		return;
-	if (la_in_force()->observe)
+	if (policy->observe)
 		would_end(rule, record, fd);
 	else
-		la_linger_at_exit(fd, &release, la_close_bounds(&view));
+		la_linger_at_exit(fd, &release, la_close_bounds(policy, &view));
 }
 
 static void end_all(void)
@@ -237,12 +238,13 @@ static void leave(void)
 		 pending = 0;
 
 	began_ns = la_now_ns();
+	policy = la_in_force();
 	atomic_store(&served, true);
-	if (!la_in_force()->observe)
+	if (!policy->observe)
 		la_inherited_adopt();
 	if (region_of())
 		end_all();
-	if (la_drains_count() && !la_in_force()->observe)
+	if (la_drains_count() && !policy->observe)
 		drain_all();
 	/* What came meanwhile would have met no process. */
 	la_sys(SYS_rt_sigpending, &pending, sizeof(pending));

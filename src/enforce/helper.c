@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The helper: one bare thread of the process that drains and bounds, started when there is something to do.
+ * The helper: one bare thread of the process that drains, bounds and takes up a changed policy, started when there is something to do.
  *
  * It shares everything with the process and has no thread-local storage of its own, see enforce.h. All signals are blocked
  * in it, so it never runs a handler of the application.
@@ -25,6 +25,7 @@ static _Atomic uint32_t calls;  /* futex: a call for the helper */
 static _Atomic uint32_t asleep; /* it sleeps long: a call must wake it */
 static _Atomic uint32_t alive;  /* the kernel clears it when it is gone */
 static int thread;              /* its tid */
+static bool just_forked;        /* all that is open here, the parent has open too */
 static _Atomic bool stopping;
 static _Atomic uint32_t pauses; /* it must not run while this is not 0 */
 static _Atomic bool owed;       /* it was to run meanwhile: the last pause to end starts it */
@@ -39,9 +40,11 @@ void la_helper_count(enum la_counter counter)
 
 uint64_t la_enforce_turn(uint64_t now_ns)
 {
-	uint64_t drains = la_drains_turn(now_ns), bounds = la_bounds_turn(now_ns);
+	/* First: a turn is of one policy. */
+	uint64_t reload = la_reload_turn(), drains = la_drains_turn(now_ns),
+		 bounds = la_bounds_turn(now_ns), next = drains < bounds ? drains : bounds;
 
-	return drains < bounds ? drains : bounds;
+	return reload < next ? reload : next;
 }
 
 static void sleep_for(uint32_t seen, uint64_t ns)
@@ -61,6 +64,7 @@ static void helper(void)
 
 	la_signals_set(LA_SIGNALS_ALL);
 	la_sys(SYS_prctl, PR_SET_NAME, "lastack");
+	la_watch_start();
 	table = la_track_claim_table((uint32_t)la_sys(SYS_gettid));
 	while (!atomic_load_explicit(&stopping, memory_order_relaxed) && !atomic_load(&pauses)) {
 		uint32_t seen = atomic_load_explicit(&calls, memory_order_acquire);
@@ -118,23 +122,29 @@ static bool start(void)
 	return tid >= 0;
 }
 
-static void wait_until_gone(void)
+bool la_helper_await_end(_Atomic uint32_t *there, int tid)
 {
-	uint32_t there;
+	uint32_t value;
 	long process = la_sys(SYS_getpid);
 	struct timespec tick = {0, 10000000};
 	int tries;
 
-	atomic_fetch_add(&calls, 1);
-	la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
-	for (tries = 0; tries < 100 && (there = atomic_load(&alive)); tries++)
-		la_sys(SYS_futex, &alive, FUTEX_WAIT, there, &tick);
+	for (tries = 0; tries < 100 && (value = atomic_load(there)); tries++)
+		la_sys(SYS_futex, there, FUTEX_WAIT, value, &tick);
 	/* That was a little before the kernel takes it off the list of threads. */
 	for (tries = 0; tries < 1000; tries++) {
-		if (la_sys(SYS_tgkill, process, thread, 0) == -ESRCH)
-			return;
+		if (la_sys(SYS_tgkill, process, tid, 0) == -ESRCH)
+			return true;
 		la_sys(SYS_sched_yield);
 	}
+	return false;
+}
+
+static void wait_until_gone(void)
+{
+	atomic_fetch_add(&calls, 1);
+	la_sys(SYS_futex, &calls, FUTEX_WAKE_PRIVATE, 1);
+	la_helper_await_end(&alive, thread);
 }
 
 /* Does it run? Another thread may be starting it. */
@@ -156,6 +166,7 @@ static bool start_once(struct la_region *region)
 		return runs();
 	if (atomic_load(&alive))
 		wait_until_gone();
+	la_watch_end();
 	/* Either we see the pause, or the pause sees that it is being started, and waits. Both are sequentially consistent. */
 	if (atomic_load(&pauses) || atomic_load(&alive)) {
 		atomic_store(&owed, true);
@@ -173,6 +184,8 @@ static bool start_once(struct la_region *region)
 		atomic_fetch_or(&region->processes[process].flags, LA_PROCESS_HELPER);
 	/* Unless a pause has ended it already. */
 	atomic_compare_exchange_strong(&state, &starting, 2);
+	if (!just_forked)
+		la_watch_await_ready();
 	return true;
 }
 
@@ -221,6 +234,7 @@ static void end_it(void)
 {
 	if (runs() || atomic_load(&alive))
 		wait_until_gone();
+	la_watch_end();
 }
 
 void la_helper_stop(void)
@@ -256,5 +270,8 @@ void la_helper_forked(void)
 	atomic_store(&owed, false);
 	atomic_store(&asleep, 0);
 	table = NULL;
+	la_watch_forked();
+	just_forked = true;
 	la_enforce_connection();
+	just_forked = false;
 }

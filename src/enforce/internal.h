@@ -11,16 +11,91 @@
 
 extern struct la_enforce_settings la_enforce_config;
 
+/* ---- files.c */
+
+enum { LA_FILES = 16 };
+
+/* What tells one content of a file from another, without reading it. */
+struct la_file_mark {
+	uint64_t device, inode, bytes;
+	int64_t modified_ns, changed_ns;
+	uint32_t mode;
+	int32_t error;
+};
+struct la_files_look {
+	struct la_file_mark files[LA_FILES];
+};
+
+/* May the files change what is in force? Never changes after start. */
+bool la_files_watched(void);
+/* As they were when they were read first; all zero where they may have changed since unseen. */
+const struct la_files_look *la_files_at_start(void);
+/* Watcher: as they are now. Opens nothing. */
+void la_files_look(struct la_files_look *look);
+/*
+ * Watcher: read them all. 0; -EINVAL with `error` filled when that is no policy; -EAGAIN when they may be read another time. Opens them: only where
+ * that takes no number of the application's.
+ */
+int la_files_read_again(struct la_policy *policy, struct la_policy_error *error);
+
 /* ---- in_force.c */
 
-/* The policy in force; never NULL, never freed. */
+/* A policy that is, or was, in force, and the files from which it was read. */
+struct la_policy_kept {
+	struct la_policy policy;
+	struct la_files_look files;
+};
+
+/*
+ * The policy in force; never NULL, never freed or changed. Whoever decides one thing in several steps loads it once: the next load may be of
+ * another one.
+ */
 const struct la_policy *la_in_force(void);
-void la_in_force_set(const struct la_policy *policy);
-/* Has it a say in how connections are closed? In how long they may stand half-closed? Cheap. */
+/* Its files. */
+const struct la_files_look *la_in_force_files(void);
+/* At start. Copies. */
+void la_in_force_start(const struct la_policy *policy);
+/* Helper: `kept` stays as it is for ever from now on. All threads have it with the one store. */
+void la_in_force_swap(const struct la_policy_kept *kept);
+/*
+ * May it have a say in how connections are closed? In how long they may stand half-closed? Now, or once its files have changed: for what must be
+ * learnt, or begun, from the start. Cheap.
+ */
 bool la_in_force_closes(void);
 bool la_in_force_bounds(void);
 /* In what an exit leaves? */
 bool la_in_force_exits(void);
+
+/* ---- watch.c */
+
+/* By the helper, when it begins. */
+void la_watch_start(void);
+/* By who starts the helper: wait until the watcher holds no descriptor of the application any more (at most 0.1 s). */
+void la_watch_await_ready(void);
+/* When the helper has gone: end it, and wait for that (at most 1 s). */
+void la_watch_end(void);
+void la_watch_forked(void);
+/* What the files say now, if that is news; the watcher waits until it has been dealt with. */
+struct la_news {
+	bool refused;
+	struct la_policy_error why;
+	struct la_policy_kept kept;
+};
+const struct la_news *la_watch_news(void);
+void la_watch_dealt_with(void);
+
+/* ---- reload.c */
+
+/* At start: the files were no policy, and that was said. */
+void la_reload_refused_at_start(const struct la_policy_error *why);
+/* Helper: take up, or refuse, what the files say now. Returns ns until the next try. */
+uint64_t la_reload_turn(void);
+
+/* ---- shown.c */
+
+/* Helper. To the region: the policy in force; why what the files say is refused, "" when it is not any more. */
+void la_show_policy(const struct la_policy *policy);
+void la_show_refusal(const char *why);
 
 #define LA_MS_NS 1000000ull
 #define LA_NEVER ~0ull
@@ -123,6 +198,8 @@ void la_helper_resume(bool may_start);
 void la_helper_forked(void);
 /* Of a pause: it did end in time. */
 bool la_helper_is_gone(void);
+/* Wait until a bare thread of ours has gone from the process (at most 1 s): `alive` is what the kernel clears then. False when it is still there. */
+bool la_helper_await_end(_Atomic uint32_t *alive, int thread);
 void la_helper_count(enum la_counter counter);
 /* This thread does the helper's work from now on, and counts in a table of its own; false: no more. */
 void la_helper_stand_in(bool begins);
@@ -144,12 +221,13 @@ bool la_close_is_needed(int fd, int state, enum la_close_linger linger);
 /* Unread data waits, or more is on its way. */
 bool la_close_expects_input(int fd);
 /* What the close leaves to the kernel, which finds the connection in `state`. */
-void la_close_bound_orphan(int fd, int state, const struct la_view *view);
+void la_close_bound_orphan(
+	const struct la_policy *policy, int fd, int state, const struct la_view *view);
 /* The RST that the application asked for: true when the close is to be orderly all the same. */
-bool la_close_refuses_reset(int fd, struct la_connection_record *record, uint32_t generation,
-	const struct la_view *view);
+bool la_close_refuses_reset(const struct la_policy *policy, int fd,
+	struct la_connection_record *record, uint32_t generation, const struct la_view *view);
 /* The graceful [close] rule, or its defaults. */
-const struct la_rule *la_close_bounds(const struct la_view *view);
+const struct la_rule *la_close_bounds(const struct la_policy *policy, const struct la_view *view);
 
 /* ---- exit.c */
 
@@ -208,5 +286,7 @@ void la_log(const struct la_log_line *line);
 void la_log_detach(void);
 /* Something is lacking; see la_track_lacks(). */
 void la_log_lack(enum la_lack lack, int error);
+/* Of the policy as a whole: it was taken, or refused, and why (NULL: no reason). */
+void la_log_policy(const char *result, const char *name, const char *why);
 
 #endif

@@ -43,12 +43,18 @@ static void put(struct text *text, const char *string)
 										       : *string;
 }
 
-/* A sentence of our own. */
-static void put_quoted(struct text *text, const char *sentence)
+/* A sentence is a value in quotes; what would end it, and what is no text, is escaped or left out. */
+static void put_sentence(struct text *text, const char *sentence)
 {
 	put(text, "\"");
-	for (; *sentence && text->length < sizeof(text->bytes) - 3; sentence++)
-		text->bytes[text->length++] = *sentence;
+	for (; *sentence && text->length < sizeof(text->bytes) - 5; sentence++) {
+		if (*sentence == '"' || *sentence == '\\')
+			put(text, "\\");
+		text->bytes[text->length++] =
+			(unsigned char)*sentence < ' ' || (unsigned char)*sentence > 0x7e
+				? '?'
+				: *sentence;
+	}
 	put(text, "\"");
 }
 
@@ -297,7 +303,27 @@ void la_log_lack(enum la_lack lack, int error)
 		put_error(&text, -error);
 	}
 	key(&text, "meaning");
-	put_quoted(&text, meaning);
+	put_sentence(&text, meaning);
+	write_out(&text);
+}
+
+void la_log_policy(const char *result, const char *name, const char *why)
+{
+	struct text text = {.length = 0};
+
+	if (kind == NOWHERE)
+		return;
+	begin(&text);
+	key(&text, "action");
+	put(&text, "policy");
+	key(&text, "result");
+	put(&text, result);
+	key(&text, "policy");
+	put(&text, name);
+	if (why) {
+		key(&text, "reason");
+		put_sentence(&text, why);
+	}
 	write_out(&text);
 }
 

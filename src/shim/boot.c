@@ -77,6 +77,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	track.policy = &settings.policy;
 	track.keep = settings.keep;
 	enforce.policy = &settings.policy;
+	enforce.refused = settings.refused ? &settings.error : NULL;
 	enforce.exe = settings.exe;
 	enforce.argv = argv;
 	enforce.log = settings.log;

@@ -83,6 +83,12 @@ int strcmp(const char *left, const char *right)
 	return strncmp(left, right, (size_t)-1);
 }
 
+char *strcpy(char *restrict to, const char *restrict from)
+{
+	memcpy(to, from, strlen(from) + 1);
+	return to;
+}
+
 char *strncpy(char *restrict to, const char *restrict from, size_t bytes)
 {
 	size_t length = 0;

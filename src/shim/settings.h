@@ -15,6 +15,7 @@ struct la_settings {
 	char exe_path[256];
 	const char *exe;
 	struct la_policy policy;
+	bool refused;                 /* the policy files were none: `policy` says nothing */
 	struct la_policy_error error; /* text "" when all is well */
 };
 void la_settings_read(struct la_settings *settings, char *const envp[]);

@@ -295,6 +295,13 @@ bool la_track_is_passive(void)
 	return atomic_load_explicit(&passive, memory_order_relaxed);
 }
 
+bool la_track_is_forking(void)
+{
+	/* Behind the caller's writes; before the kernel copies anything, fork_prepare() has counted. */
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&la_forking, memory_order_seq_cst) != 0;
+}
+
 /* The kernel knows: would it close this number at an exec: Python's set_inheritable() is an ioctl; and a vfork child has a table of its own. */
 static bool ends_with_exec(int fd)
 {

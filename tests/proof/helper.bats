@@ -16,8 +16,8 @@ teardown() {
 	[ "$(id -u)" -eq 0 ] || skip "only root has privileges to drop"
 	use bounded-close-wait
 	run -0 timeout 20 "${preloaded[@]}" "$PROGRAMS/drops_privileges"
-	# The program has one thread of its own; the other, just started, may not have its name yet.
-	[ "${#lines[@]}" -eq 2 ]
+	# The program has one thread of its own; the helper and the watcher of the policy file have begun anew.
+	[ "${#lines[@]}" -eq 3 ]
 	run ! grep -v '^uid 65534 ' <<<"$output"
 }
 
