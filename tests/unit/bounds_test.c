@@ -144,7 +144,7 @@ static int setup(void **state)
 	(void)state;
 	if (la_policy_parse(&policy, "bound", text, sizeof(text) - 1, &error) < 0)
 		return -1;
-	la_in_force_set(&policy);
+	la_in_force_start(&policy);
 	return start_tracking(60);
 }
 
