@@ -82,7 +82,7 @@ static void foretell_close(struct la_story *story)
 	uint32_t flags = item->connection->flags;
 	char unread[LA_TEXT_BYTES];
 
-	if (!item->held || item->connection->phase != LA_PHASE_OPEN ||
+	if (!item->alive || !item->held || item->connection->phase != LA_PHASE_OPEN ||
 		item->state == LA_STATE_CLOSED)
 		return;
 	if ((flags & LA_CONNECTION_LINGER_RESET) && !refused)
