@@ -79,9 +79,10 @@ static void note_bound(struct notes *notes, const struct la_rule *rule)
 	else if (rule->section != LA_SECTION_FIN_WAIT_2 && reset &&
 		 reset->after_ns < SLOW_READER_NS)
 		note(notes, rule,
-			"%s is a short TCP_USER_TIMEOUT: a peer that lives and reads slowly can "
-			"keep its window shut for longer, and then loses the end of the response; "
-			"write 30s or more",
+			"%s is short: a peer that lives can be silent for longer, by reading "
+			"slowly "
+			"or behind a bad network, and then loses the end of the response; write "
+			"30s or more",
 			la_policy_time(time, reset->after_ns));
 	if (reset && reset < &rule->steps[rule->steps_count - 1])
 		note(notes, rule,

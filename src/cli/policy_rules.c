@@ -74,8 +74,9 @@ static void say_after_close(struct la_sentences *sentences, const struct la_rule
 		la_sentences_add(sentences,
 			"After the close the kernel does it (TCP_USER_TIMEOUT, unless the "
 			"application has set one): it gives up when nothing at all was "
-			"acknowledged for %s, and sends no RST. A peer that reads slowly and "
-			"acknowledges is not cut.",
+			"acknowledged for %s, and sends no RST. Where output still waits for the "
+			"peer's window, as for one that reads slowly, the kernel takes its own "
+			"time.",
 			la_policy_time(time, reset_ns));
 	else
 		la_sentences_add(sentences,
@@ -140,18 +141,20 @@ static void say_exit(struct la_sentences *sentences, const struct la_rule *rule)
 		return;
 	}
 	la_sentences_add(sentences,
-		"Those that the process alone holds get our FIN, and what still arrives is "
-		"thrown away until the peer closes too, for %s at most.",
+		"Where an RST could destroy something, and the process alone holds the "
+		"connection, the peer gets our FIN, and what still arrives is thrown away until "
+		"it closes too, for %s at most. All others end at once, by the kernel's FIN.",
 		la_policy_time(total, rule->total_ns));
 	if (rule->action == LA_EXIT_DRAIN)
 		la_sentences_add(sentences,
-			"The process ends after that, as it would have: same status, same signal.");
+			"The process ends after that, as it would have: same status, same signal. "
+			"A second SIGTERM, SIGINT, SIGQUIT or SIGHUP ends the wait.");
 	else
 		la_sentences_add(sentences,
 			"The process ends at once, as it would have; a detached child that holds "
 			"these connections and nothing else does the waiting, and ends by itself.");
 	la_sentences_add(sentences,
-		"_exit(), abort(), SIGKILL and other signals end it as without lastack.");
+		"A crash, abort(), SIGKILL and other signals end it as without lastack.");
 }
 
 void la_words_of_rule(struct la_sentences *sentences, const struct la_rule *rule)

@@ -116,8 +116,8 @@ const char *la_words_state(enum la_section section)
 			"in LAST-ACK (both sides have closed, our FIN is not acknowledged)",
 		[LA_SECTION_CLOSE] = "that the application closes for the last time",
 		[LA_SECTION_EXIT] =
-			"that the process still has, open or draining, when it ends by exit(), a "
-			"return from main or a SIGTERM that it does not handle",
+			"that the process still has, open or draining, when it ends by a return "
+			"from main, exit(), _exit() or a SIGTERM that it does not handle",
 		[LA_SECTION_RESET] =
 			"for which the application has asked for an RST (SO_LINGER {1,0})",
 	};

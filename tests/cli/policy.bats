@@ -126,7 +126,7 @@ printable() {
 	noted 1 'reset comes before any shutdown'
 	noted 1 'after 1s without progress'
 	noted 1 'steps behind reset never happen'
-	noted 5 '29s is a short TCP_USER_TIMEOUT'
+	noted 5 '29s is short: a peer that lives can be silent for longer'
 	noted 8 'max = 10 ends nothing: the strongest action listed is keepalive'
 	noted 13 'idle = 2m never ends a drain'
 	noted 13 'drain = 4096MiB'
