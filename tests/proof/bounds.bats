@@ -221,8 +221,8 @@ while True:
 	lastack list -o STATE,NEXT | grep -Eq '^FIN-WAIT-1 drain, [0-9.]+[KM]iB not delivered$' || fail "$(lastack list)"
 	wait_until 8 logged 1 drain acknowledged
 	wait_until 8 logged 1 drain idle
-	grep -Eq 'result=acknowledged .* unacked_bytes=0$' "$WORK/lastack.log"
-	grep -Eq 'result=idle .* unacked_bytes=[1-9][0-9]+$' "$WORK/lastack.log" || fail "$(cat "$WORK/lastack.log")"
+	grep -Eq 'result=acknowledged .* unacked_bytes=0( |$)' "$WORK/lastack.log"
+	grep -Eq 'result=idle .* unacked_bytes=[1-9][0-9]+( |$)' "$WORK/lastack.log" || fail "$(cat "$WORK/lastack.log")"
 	exec {reader}>&-
 }
 

@@ -26,12 +26,12 @@ POLICIES = [
     Policy("none",               None,                 ""),
     Policy("observe",            "observe",            ""),
     Policy("bounded-close-wait", "bounded-close-wait", "close-wait"),
-    Policy("bounded-half-close", "bounded-half-close", "fin-wait-2"),
+    Policy("bounded-half-close", "bounded-half-close", "fin-wait-2 last-ack"),
     Policy("graceful-close",     "graceful-close",     "graceful"),
     Policy("always",             "graceful-close",     "graceful always", r"s/^linger( *)= needed/linger\1= always/"),
-    Policy("no-reset",           "no-reset",           "refuse"),
-    Policy("graceful-exit",      "graceful-exit",      "exit"),
-    Policy("legacy-server",      "legacy-server",      "close-wait fin-wait-2 graceful"),
+    Policy("no-reset",           "no-reset",           "graceful refuse"),
+    Policy("graceful-exit",      "graceful-exit",      "graceful exit"),
+    Policy("legacy-server",      "legacy-server",      "close-wait last-ack fin-wait-2 graceful exit refuse"),
 ]
 
 # For rows that say "hurry": 30s is 300 ms, 60s is 600 ms, 5m is 5 s; of a drain, 5s is 500 ms and 30s is 3 s.
