@@ -13,52 +13,21 @@
 
 #include <lastack/sys.h>
 
-#include "internal.h"
+#include "bounds.h"
 
 #define SHORTEST_PERIOD_NS (50 * LA_MS_NS)
 #define LONGEST_PERIOD_NS  (5000 * LA_MS_NS)
 #define MAX_PERIOD_NS      (1000 * LA_MS_NS) /* "never more at once" cannot wait for a look every 5 s */
 enum { LOOKS_PER_LIMIT = 8, SUSPECTS = 4096, FD_LAST = 0x3fffffff };
 
-/* The helper's own memory of a connection, by index. */
-struct watch {
-	uint32_t generation;
-	uint32_t state; /* kernel's */
-	uint32_t turn;
-	uint32_t policy;   /* whose rule steps_done counts: policies_seen then */
-	uint8_t strongest; /* enum la_action: that was taken in this state, by whichever policy */
-	bool spared;       /* said once that another process may hold it */
-	bool waiting;      /* said once that there is no number for a dup */
-	bool stuck;        /* said once that its output does not move */
-	uint64_t since_ns, progress_ns;
-	uint64_t marked_ns; /* since then no write raises SIGPIPE (sigpipe.c); 0: not so */
-	struct la_progress last;
-	uint64_t written;
-};
-
-/* In a bounded state at this turn. */
-struct suspect {
-	const struct la_rule *rule;
-	struct la_connection_record *record;
-	uint32_t index, generation;
-	int fd;
-	uint64_t slot;
-	uint64_t idle_ns;  /* without progress */
-	uint64_t since_ns; /* when it came into the state */
-	bool acted;
-};
-
-static struct watch *watches;
-static struct suspect suspects[SUSPECTS];
+struct la_bounds la_bounds;
+static struct la_suspect suspects[SUSPECTS];
 static uint32_t suspects_count, this_turn;
-static uint64_t next_ns, period_ns;
+static uint64_t next_ns;
 static uint64_t stopped_ns; /* for so long the process did not run before this turn */
 static uint32_t sections_used;
 static uint64_t
 	followed_since_ns[LA_SECTION_COUNT]; /* nobody has looked before; 0: from the start */
-static const struct la_policy
-	*policy; /* of this turn: the one in force may be another one by now */
-static uint32_t policies_seen;
 static _Atomic uint32_t idle; /* nothing is tracked: the helper need not look until something is */
 
 /* Another policy: looked at at once, by its own times. A section that it begins to bound has been without anybody who saw progress. */
@@ -66,26 +35,26 @@ static void follow_policy(const struct la_policy *now, uint64_t now_ns)
 {
 	uint32_t before = sections_used, i;
 
-	policy = now;
+	la_bounds.policy = now;
 	next_ns = 0;
 	sections_used = 0;
-	period_ns = la_policy_shortest_ns(policy) / LOOKS_PER_LIMIT;
-	if (period_ns < SHORTEST_PERIOD_NS)
-		period_ns = SHORTEST_PERIOD_NS;
-	if (period_ns > LONGEST_PERIOD_NS)
-		period_ns = LONGEST_PERIOD_NS;
-	for (i = 0; i < policy->rules_count; i++) {
-		const struct la_rule *rule = &policy->rules[i];
+	la_bounds.period_ns = la_policy_shortest_ns(la_bounds.policy) / LOOKS_PER_LIMIT;
+	if (la_bounds.period_ns < SHORTEST_PERIOD_NS)
+		la_bounds.period_ns = SHORTEST_PERIOD_NS;
+	if (la_bounds.period_ns > LONGEST_PERIOD_NS)
+		la_bounds.period_ns = LONGEST_PERIOD_NS;
+	for (i = 0; i < la_bounds.policy->rules_count; i++) {
+		const struct la_rule *rule = &la_bounds.policy->rules[i];
 
 		if (rule->section > LA_SECTION_LAST_ACK)
 			continue;
-		if (policies_seen && !(before & 1u << rule->section))
+		if (la_bounds.policies_seen && !(before & 1u << rule->section))
 			followed_since_ns[rule->section] = now_ns;
 		sections_used |= 1u << rule->section;
-		if (rule->max && period_ns > MAX_PERIOD_NS)
-			period_ns = MAX_PERIOD_NS;
+		if (rule->max && la_bounds.period_ns > MAX_PERIOD_NS)
+			la_bounds.period_ns = MAX_PERIOD_NS;
 	}
-	policies_seen++;
+	la_bounds.policies_seen++;
 }
 
 /* Is there anything to look at? When the last bound has gone there is, once more: nobody shall be told of what is not going to come. */
@@ -94,19 +63,20 @@ static bool prepare(const struct la_region *region, uint64_t now_ns)
 	const struct la_policy *now = la_in_force();
 	bool ends = false;
 
-	if (now != policy) {
+	if (now != la_bounds.policy) {
 		ends = sections_used != 0;
 		follow_policy(now, now_ns);
 	}
 	if (!sections_used)
-		return ends && watches;
-	if (!watches)
-		watches = la_region_map(region->header->sections[LA_REGION_S_CONNECTIONS].count *
-						sizeof(struct watch),
-			MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	if (!watches)
+		return ends && la_bounds.watches;
+	if (!la_bounds.watches)
+		la_bounds.watches =
+			la_region_map(region->header->sections[LA_REGION_S_CONNECTIONS].count *
+					      sizeof(struct la_watch),
+				MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!la_bounds.watches)
 		la_track_lacks(LA_LACK_BOUNDS, 0);
-	return watches != NULL;
+	return la_bounds.watches != NULL;
 }
 
 /* What a kernel state proves goes into the folded row. */
@@ -141,207 +111,11 @@ static void learn(struct la_connection_record *record, uint32_t index, uint32_t 
 	}
 }
 
-static struct la_log_line line_of(
-	const struct suspect *suspect, enum la_action action, const char *result)
-{
-	return (struct la_log_line){.action = la_action_name(action),
-		.rule_section = la_section_name((enum la_section)suspect->rule->section),
-		.rule_name = suspect->rule->name,
-		.result = result,
-		.record = suspect->record,
-		.fd = suspect->fd,
-		.idle_ns = suspect->idle_ns};
-}
-
-/*
- * A description that another process of the family holds, or may hold, is not ours to end. Once it is known to be ours alone, the
- * next look acts.
- */
-static bool is_spared(struct suspect *suspect, enum la_action action)
-{
-	struct watch *watch = &watches[suspect->index];
-	struct la_log_line line = line_of(suspect, action, "shared");
-
-	if (action < LA_ACTION_SHUTDOWN || la_track_is_ours(suspect->slot))
-		return false;
-	suspect->acted = true;
-	if (!watch->spared) {
-		watch->spared = true;
-		la_helper_count(LA_COUNT_SPARED_SHARED);
-		la_track_rule_acted(suspect->rule, action, LA_ACTED_SPARED);
-		la_log(&line);
-	}
-	return true;
-}
-
-/* Its own side is open: the application may be writing. */
-static bool can_write(const struct suspect *suspect)
-{
-	return watches[suspect->index].state == TCP_CLOSE_WAIT;
-}
-
-static void mark(const struct suspect *suspect, uint64_t now_ns)
-{
-	struct watch *watch = &watches[suspect->index];
-
-	if (watch->marked_ns || !can_write(suspect) || la_in_force()->observe)
-		return;
-	watch->marked_ns = now_ns;
-	la_track_enforced(suspect->fd, suspect->slot, true);
-}
-
-/* Somebody may be blocked in writing, and the FIN could not go out: passed over until the output moves. A later reset need not wait for that. */
-static bool is_stuck(struct suspect *suspect, enum la_action action, uint64_t now_ns)
-{
-	struct watch *watch = &watches[suspect->index];
-	struct la_log_line line = line_of(suspect, action, "output-stuck");
-
-	if (action != LA_ACTION_SHUTDOWN || !can_write(suspect))
-		return false;
-	if (la_kernel_is_writable(suspect->fd)) {
-		watch->stuck = false;
-		return false;
-	}
-	mark(suspect, now_ns);
-	if (!watch->stuck) {
-		watch->stuck = true;
-		la_helper_count(LA_COUNT_SPARED_OUTPUT);
-		la_log(&line);
-	}
-	return true;
-}
-
-/* Marked at an earlier look? Else it is now, and ended at the next. */
-static bool is_marked(struct suspect *suspect, enum la_action action, uint64_t now_ns)
-{
-	if (action < LA_ACTION_SHUTDOWN || !can_write(suspect) || la_in_force()->observe)
-		return true;
-	mark(suspect, now_ns);
-	if (watches[suspect->index].marked_ns < now_ns)
-		return true;
-	suspect->acted = true;
-	return false;
-}
-
-/* False when no descriptor was left for a dup: a drain gives way, and the next look tries again. */
-static bool act(struct suspect *suspect, enum la_action action, uint32_t steps_done)
-{
-	static const enum la_counter done[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_ACTED_LOG,
-		[LA_ACTION_KEEPALIVE] = LA_COUNT_ACTED_KEEPALIVE,
-		[LA_ACTION_SHUTDOWN] = LA_COUNT_ACTED_SHUTDOWN,
-		[LA_ACTION_RESET] = LA_COUNT_ACTED_RESET};
-	static const enum la_counter would[LA_ACTION_COUNT] = {[LA_ACTION_LOG] = LA_COUNT_WOULD_LOG,
-		[LA_ACTION_KEEPALIVE] = LA_COUNT_WOULD_KEEPALIVE,
-		[LA_ACTION_SHUTDOWN] = LA_COUNT_WOULD_SHUTDOWN,
-		[LA_ACTION_RESET] = LA_COUNT_WOULD_RESET};
-	struct la_connection_record *record = suspect->record;
-	struct watch *watch = &watches[suspect->index];
-	bool observe = policy->observe;
-	bool ends = !observe && action >= LA_ACTION_SHUTDOWN, marked = watch->marked_ns != 0;
-	uint64_t us = la_now_us();
-	int result = 0;
-	struct la_log_line line;
-
-	if (ends)
-		la_sigpipe_begin(suspect->fd, suspect->slot, marked);
-	/* By the slot: the record may be another connection's since it was looked at. */
-	if (!observe)
-		result = la_act(suspect->fd, la_track_cookie(suspect->slot), action);
-	if (ends && result == 0)
-		la_track_fold(record, suspect->generation, LA_SEEN_ENFORCED, us);
-	if (ends && result == 0 && action == LA_ACTION_RESET)
-		la_track_fold(record, suspect->generation, LA_SEEN_RESET, us);
-	if (ends) {
-		la_sigpipe_end(
-			suspect->fd, suspect->slot, marked, result == 0 || result == -EMFILE);
-		if (result != -EMFILE)
-			watch->marked_ns = 0;
-	}
-	line = line_of(suspect, action,
-		observe             ? "would"
-		: result == 0       ? "ok"
-		: result == -ESTALE ? "gone"
-				    : "failed");
-	suspect->acted = true;
-	if (result == -EMFILE) {
-		la_drains_evict_oldest();
-		if (watch->waiting)
-			return false;
-		watch->waiting = true;
-	} else {
-		atomic_store(&record->steps_done, (uint8_t)steps_done);
-		if (action > watch->strongest)
-			watch->strongest = (uint8_t)action;
-	}
-	if (result < 0)
-		la_helper_count(LA_COUNT_ACT_FAILED);
-	else
-		la_helper_count(observe ? would[action] : done[action]);
-	la_track_rule_acted(suspect->rule, action,
-		result < 0 ? LA_ACTED_FAILED
-		: observe  ? LA_ACTED_WOULD
-			   : LA_ACTED_OK);
-	la_log(&line);
-	return result != -EMFILE;
-}
-
-/*
- * By another policy than the one that took them: of the steps that are due, those at the beginning that are no stronger than what was done
- * already are done. Whatever comes due later is done when it does.
- */
-static uint32_t steps_done_of(const struct suspect *suspect)
-{
-	const struct la_rule *rule = suspect->rule;
-	uint32_t done = 0;
-
-	while (done < rule->steps_count && rule->steps[done].after_ns <= suspect->idle_ns &&
-		rule->steps[done].action <= watches[suspect->index].strongest)
-		done++;
-	return done;
-}
-
-static void decide(struct suspect *suspect, uint64_t now_ns)
-{
-	struct la_connection_record *record = suspect->record;
-	struct watch *watch = &watches[suspect->index];
-	struct la_decision decision;
-
-	if (watch->policy != policies_seen)
-		atomic_store(&record->steps_done, (uint8_t)steps_done_of(suspect));
-	watch->policy = policies_seen;
-	decision =
-		la_policy_decide(suspect->rule, suspect->idle_ns, atomic_load(&record->steps_done));
-	if (decision.action != LA_ACTION_NONE) {
-		enum la_action action = (enum la_action)decision.action;
-		bool spared = is_spared(suspect, action);
-		bool stuck = !spared && is_stuck(suspect, action, now_ns);
-		bool waits =
-			spared || (!stuck && (!is_marked(suspect, action, now_ns) ||
-						     !act(suspect, action, decision.step + 1)));
-
-		if (!waits)
-			decision = la_policy_decide(
-				suspect->rule, suspect->idle_ns, decision.step + 1);
-		/* Due, and waiting for the other holder, the output, the next look or a number. */
-		if (waits || (stuck && decision.next == LA_ACTION_NONE)) {
-			decision.next = action;
-			decision.next_in_ns = 0;
-		}
-	}
-	/* Now, so that it need not wait for one more look. */
-	if (decision.next >= LA_ACTION_SHUTDOWN && decision.next_in_ns <= period_ns &&
-		!suspect->acted)
-		mark(suspect, now_ns);
-	atomic_store(&record->next_us,
-		decision.next == LA_ACTION_NONE ? 0 : (now_ns + decision.next_in_ns) / 1000);
-	atomic_store(&record->next_action, decision.next);
-}
-
 /*
  * Not what the kernel has sent: to send the same again, while the peer says nothing, is no progress. `written`: by the application, whether it
  * went out or not.
  */
-static bool has_moved(struct watch *watch, const struct la_progress *now, uint64_t written)
+static bool has_moved(struct la_watch *watch, const struct la_progress *now, uint64_t written)
 {
 	const struct la_progress *last = &watch->last;
 	bool moved = last->bytes_acked != now->bytes_acked ||
@@ -354,7 +128,7 @@ static bool has_moved(struct watch *watch, const struct la_progress *now, uint64
 }
 
 /* When did the state begin, and when did data last move? `unseen_ns`: until then nobody has looked for that. */
-static void follow(struct watch *watch, int fd, uint32_t index, uint32_t generation, int state,
+static void follow(struct la_watch *watch, int fd, uint32_t index, uint32_t generation, int state,
 	uint64_t now_ns, uint64_t unseen_ns)
 {
 	uint64_t since[LA_SEEN_COUNT] = {0};
@@ -401,15 +175,34 @@ static void expect_nothing(struct la_connection_record *record)
 	atomic_store(&record->next_action, LA_ACTION_NONE);
 }
 
+/*
+ * A rule of CLOSE-WAIT that has sent our FIN goes on to its reset, for that peer may take nothing any more; unless LAST-ACK, where the
+ * connection stands now, has a rule of its own.
+ */
+static bool is_carried(const struct la_watch *watch, const struct la_connection_record *record,
+	uint32_t index, uint32_t generation, int state)
+{
+	uint64_t since[LA_SEEN_COUNT];
+	struct la_view view;
+
+	if (watch->generation != generation || watch->state != TCP_CLOSE_WAIT ||
+		state != TCP_LAST_ACK)
+		return false;
+	la_track_facts(index, since);
+	view = la_view_of(record, since[LA_SEEN_EOF] ? LA_EOF_READ : LA_EOF_UNREAD);
+	return since[LA_SEEN_ENFORCED] && !since[LA_SEEN_SHUTDOWN] &&
+	       !la_policy_find(la_bounds.policy, LA_SECTION_LAST_ACK, &view);
+}
+
 static void look(int fd, uint64_t slot, uint64_t now_ns)
 {
 	uint32_t generation, index = LA_SLOT_INDEX(slot);
 	struct la_connection_record *record = la_track_record(slot, &generation);
-	struct watch *watch = &watches[index];
+	struct la_watch *watch = &la_bounds.watches[index];
 	enum la_section section;
 	struct la_view view;
 	const struct la_rule *rule;
-	struct suspect *suspect, uncounted;
+	struct la_suspect *suspect, uncounted;
 	uint64_t since[LA_SEEN_COUNT];
 	int state;
 	bool is_new;
@@ -420,6 +213,13 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	if (state < 0)
 		return;
 	is_new = watch->generation != generation || watch->state != (uint32_t)state;
+	if (is_new)
+		watch->carried = is_carried(watch, record, index, generation, state);
+	if (is_new && watch->carried) {
+		watch->state = TCP_LAST_ACK;
+		watch->written++; /* our FIN, which the kernel counts as a byte, is no progress of the application's */
+		is_new = false;
+	}
 	/* The number may belong to someone else by now, and the state be his. */
 	if (state != TCP_ESTABLISHED || is_new) {
 		if (!la_track_is_still(fd, slot))
@@ -427,7 +227,8 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		watch->turn = this_turn; /* once, though it may have several numbers */
 		learn(record, index, generation, state, now_ns);
 	}
-	section = la_section_of_state(la_state_from_kernel((unsigned int)state));
+	section = watch->carried ? LA_SECTION_CLOSE_WAIT
+				 : la_section_of_state(la_state_from_kernel((unsigned int)state));
 	if (is_new) {
 		atomic_store(&record->steps_done, 0);
 		watch->strongest = LA_ACTION_NONE;
@@ -451,14 +252,14 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 	view = la_view_of(record, since[LA_SEEN_EOF]        ? LA_EOF_READ
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
 							    : LA_EOF_NONE);
-	rule = la_policy_find(policy, section, &view);
+	rule = la_policy_find(la_bounds.policy, section, &view);
 	if (!rule)
 		expect_nothing(record);
 	if (!rule)
 		return;
 	/* Those beyond SUSPECTS are acted on, too; `max` chooses among so many. */
 	suspect = suspects_count < SUSPECTS ? &suspects[suspects_count++] : &uncounted;
-	*suspect = (struct suspect){.rule = rule,
+	*suspect = (struct la_suspect){.rule = rule,
 		.record = record,
 		.index = index,
 		.generation = generation,
@@ -466,11 +267,11 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		.slot = slot,
 		.idle_ns = now_ns - watch->progress_ns,
 		.since_ns = watch->since_ns};
-	decide(suspect, now_ns);
+	la_bound_decide(suspect, now_ns);
 }
 
 /* What a step, or `max` before, has done once: a log line or a probe, or what would be done, leaves it where it stands. */
-static bool is_done(const struct suspect *suspect)
+static bool is_done(const struct la_suspect *suspect)
 {
 	return suspect->acted ||
 	       atomic_load(&suspect->record->steps_done) >= suspect->rule->steps_count;
@@ -480,7 +281,7 @@ static bool is_done(const struct suspect *suspect)
 static void enforce_max(const struct la_rule *rule, uint64_t now_ns)
 {
 	enum la_action strongest = la_rule_strongest(rule);
-	struct suspect *oldest;
+	struct la_suspect *oldest;
 	uint32_t count = 0, i;
 
 	for (i = 0; i < suspects_count; i++)
@@ -489,17 +290,17 @@ static void enforce_max(const struct la_rule *rule, uint64_t now_ns)
 		oldest = NULL;
 		for (i = 0; i < suspects_count; i++)
 			if (suspects[i].rule == rule && !is_done(&suspects[i]) &&
-				suspects[i].idle_ns >= period_ns &&
+				suspects[i].idle_ns >= la_bounds.period_ns &&
 				(!oldest || suspects[i].since_ns < oldest->since_ns))
 				oldest = &suspects[i];
 		if (!oldest)
 			return;
-		if (is_spared(oldest, strongest))
+		if (la_bound_is_spared(oldest, strongest))
 			continue;
-		if (is_stuck(oldest, strongest, now_ns))
+		if (la_bound_is_stuck(oldest, strongest, now_ns))
 			oldest->acted = true;
-		else if (is_marked(oldest, strongest, now_ns))
-			act(oldest, strongest, rule->steps_count);
+		else if (la_bound_is_marked(oldest, strongest, now_ns))
+			la_bound_act(oldest, strongest, rule->steps_count);
 	}
 }
 
@@ -514,7 +315,7 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 	if (now_ns < next_ns)
 		return next_ns - now_ns;
 	/* SIGSTOP, a debugger, a frozen control group: the application could not move anything either, and is only about to. */
-	stopped_ns = next_ns && now_ns > next_ns + period_ns ? now_ns - next_ns : 0;
+	stopped_ns = next_ns && now_ns > next_ns + la_bounds.period_ns ? now_ns - next_ns : 0;
 	/* Set before looking: who publishes a connection after our look finds it set, and calls. */
 	atomic_store(&idle, 1);
 	this_turn++;
@@ -527,14 +328,15 @@ uint64_t la_bounds_turn(uint64_t now_ns)
 		tracked++;
 		look(fd, slot, now_ns);
 	}
-	for (i = 0; i < policy->rules_count; i++)
-		if (policy->rules[i].max && policy->rules[i].section <= LA_SECTION_LAST_ACK)
-			enforce_max(&policy->rules[i], now_ns);
-	next_ns = now_ns + period_ns;
+	for (i = 0; i < la_bounds.policy->rules_count; i++)
+		if (la_bounds.policy->rules[i].max &&
+			la_bounds.policy->rules[i].section <= LA_SECTION_LAST_ACK)
+			enforce_max(&la_bounds.policy->rules[i], now_ns);
+	next_ns = now_ns + la_bounds.period_ns;
 	if (!tracked || !sections_used)
 		return LA_NEVER;
 	atomic_store(&idle, 0);
-	return period_ns;
+	return la_bounds.period_ns;
 }
 
 void la_bounds_connection(void)

@@ -218,7 +218,6 @@ static void drain_all(void)
 		return;
 	la_helper_stand_in(true);
 	asked = signals_that_ask();
-	quiet_signals();
 	longest_ns = 0;
 	handover_wanted = false;
 	if (la_drains_sift(goes_on)) {
@@ -240,8 +239,10 @@ static void leave(void)
 	began_ns = la_now_ns();
 	policy = la_in_force();
 	atomic_store(&served, true);
-	if (!policy->observe)
+	if (!policy->observe) {
+		quiet_signals(); /* before the first FIN */
 		la_inherited_adopt();
+	}
 	if (region_of())
 		end_all();
 	if (la_drains_count() && !policy->observe)
