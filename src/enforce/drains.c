@@ -384,9 +384,10 @@ static void forgive(uint64_t stopped_ns)
 	}
 }
 
+static uint64_t expected_ns = LA_NEVER; /* the next turn, LA_NEVER where nobody waits for one */
+
 uint64_t la_drains_turn(uint64_t now_ns)
 {
-	static uint64_t expected_ns = LA_NEVER;
 	uint64_t next = LA_NEVER;
 	uint32_t i = 0, max = atomic_exchange_explicit(&crowded, 0, memory_order_relaxed);
 
@@ -494,4 +495,5 @@ void la_drains_abandon(void)
 	atomic_store(&taken, 0);
 	atomic_store(&queue_made, 0);
 	active_count = 0;
+	expected_ns = LA_NEVER;
 }

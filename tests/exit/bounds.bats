@@ -26,6 +26,18 @@ drains() {
 	says "$WORK/lastack.log" 'action=exit rule=exit result=total .* drained_bytes=100000'
 }
 
+@test "exit: nor does a child that was forked while its parent drained" {
+	exit_policies 1s
+	printf '[close]\naction = graceful\nidle = 1h\ntotal = 1h\n' >>"$WORK/drain.policy"
+	preload drain
+	start server "${preloaded[@]}" "$PYTHON" "$EXITS/forks_while_draining.py"
+	start first "$PYTHON" "$EXITS/peer.py" "$(port_of server)" stubborn
+	wait_until 10 drains 1
+	start second "$PYTHON" "$EXITS/peer.py" "$(port_of server)" stubborn
+	ends_with server 7
+	says "$WORK/lastack.log" 'action=exit rule=exit result=total'
+}
+
 @test "exit: [close]'s idle bounds it as well" {
 	printf '[close]\naction = graceful\nidle = 500ms\n' >>"$WORK/drain.policy"
 	preload drain
