@@ -46,19 +46,19 @@ ends_with() {
 
 # ends_by WAY: a server ends in this way under its clients. Prints what they got, and the status.
 ends_by() {
-	local status
-	start server "${preloaded[@]}" "$ENDS" "$CLIENTS" "$1"
-	upload_to "$(port_of server)" >"$WORK/clients" &
+	local status=0 clients
+	start "$1" "${preloaded[@]}" "$ENDS" "$CLIENTS" "$1"
+	upload_to "$(port_of "$1")" >"$WORK/$1.clients" &
+	clients=$!
 	if [ "$1" = pause ]; then
-		wait_until 20 says "$WORK/server.out" '^served'
-		kill -TERM "${pid_of[server]}"
+		wait_until 20 says "$WORK/$1.out" '^served'
+		kill -TERM "${pid_of[$1]}"
 	fi
-	wait_until 30 ended "${pid_of[server]}" || fail "the server does not end"
-	status=0
-	wait "${pid_of[server]}" || status=$?
-	unset "pid_of[server]"
-	wait $! || true
-	echo "$1: $(cat "$WORK/clients"), status $status"
+	wait_until 30 ended "${pid_of[$1]}" || fail "the server does not end"
+	wait "${pid_of[$1]}" || status=$?
+	unset "pid_of[$1]"
+	wait $clients || true
+	echo "$1: $(cat "$WORK/$1.clients"), status $status"
 }
 
 # A server that ends in this way has one client (peer.py), which behaves like this and stays.

@@ -19,11 +19,16 @@ teardown() {
 untouched=(abort timed reset)
 saved=(return exit _exit _Exit quick_exit exit_group thread raise pause stream atexit destructor library child second alarm)
 
-# how_they_end POLICY: each way, its status and whether all was complete.
+# how_they_end WAY...: the status of each, and whether all was complete. Many at once, for they mostly wait.
 how_they_end() {
-	local way
-	for way in "${saved[@]}"; do
-		ends_by "$way"
+	local way running=()
+	for way in "$@"; do
+		ends_by "$way" >"$WORK/$way.end" 2>"$WORK/$way.said" &
+		running+=($!)
+	done
+	wait "${running[@]}"
+	for way in "$@"; do
+		cat "$WORK/$way.end"
 	done
 }
 
@@ -34,20 +39,18 @@ lost_of() {
 @test "exit: without lastack the answers are lost, whichever way the server ends" {
 	ulimit -c 0
 	use_nothing
-	how_they_end >"$BATS_FILE_TMPDIR/plain"
+	how_they_end "${saved[@]}" >"$BATS_FILE_TMPDIR/plain"
 	run ! grep 'complete=4 of 4' "$BATS_FILE_TMPDIR/plain"
-	for way in "${untouched[@]}"; do
-		ends_by "$way"
-	done >"$WORK/untouched"
+	how_they_end "${untouched[@]}" >"$WORK/untouched"
 	run ! grep 'complete=4 of 4' "$WORK/untouched"
 }
 
 @test "exit: under drain every answer is complete, no RST is sent, and the status is the same" {
 	[ "$(id -u)" -eq 0 ] || skip "capturing packets needs root"
-	[ -e "$BATS_FILE_TMPDIR/plain" ] || how_they_end >"$BATS_FILE_TMPDIR/plain"
+	[ -e "$BATS_FILE_TMPDIR/plain" ] || how_they_end "${saved[@]}" >"$BATS_FILE_TMPDIR/plain"
 	preload drain
 	capture_all_resets
-	how_they_end >"$WORK/drain"
+	how_they_end "${saved[@]}" >"$WORK/drain"
 	diff <(lost_of <"$BATS_FILE_TMPDIR/plain" | sed 's/lost/complete=4 of 4, reset=0/') "$WORK/drain"
 	[ "$(resets_seen)" -eq 0 ]
 	[ "$(grep -c 'action=exit rule=exit result=delivered' "$WORK/lastack.log")" -eq $((CLIENTS * ${#saved[@]})) ]
@@ -58,7 +61,7 @@ lost_of() {
 	[ "$(id -u)" -eq 0 ] || skip "capturing packets needs root"
 	preload handover
 	capture_all_resets
-	run -0 how_they_end
+	run -0 how_they_end "${saved[@]}"
 	[ "$(grep -c 'complete=4 of 4, reset=0' <<<"$output")" -eq ${#saved[@]} ] || fail "$output"
 	[ "$(resets_seen)" -eq 0 ]
 	[ "$(grep -c 'result=handed-over' "$WORK/lastack.log")" -eq $((CLIENTS * ${#saved[@]})) ]
@@ -71,9 +74,7 @@ lost_of() {
 	ulimit -c 0
 	for name in nothing drain handover; do
 		[ $name = nothing ] && use_nothing || preload $name
-		for way in "${untouched[@]}"; do
-			ends_by "$way"
-		done >"$WORK/$name"
+		how_they_end "${untouched[@]}" >"$WORK/$name"
 	done
 	diff <(lost_of <"$WORK/nothing") <(lost_of <"$WORK/drain")
 	diff <(lost_of <"$WORK/nothing") <(lost_of <"$WORK/handover")
