@@ -31,8 +31,7 @@ POLICIES = [
     Policy("always",             "graceful-close",     "graceful always", r"s/^linger( *)= needed/linger\1= always/"),
     Policy("no-reset",           "no-reset",           "graceful refuse"),
     Policy("graceful-exit",      "graceful-exit",      "graceful exit"),
-    Policy("legacy-server",      "legacy-server",      "close-wait last-ack fin-wait-2 graceful exit refuse",
-           r"/^\[close\]/,/^\[exit\]/ s/^action( *)= graceful.*/&\nidle = 5s\ntotal = 30s/"), # what the file leaves to the defaults,
+    Policy("legacy-server",      "legacy-server",      "close-wait last-ack fin-wait-2 graceful exit refuse"),
 ]
 
 # For rows that say "hurry": 30s is 300 ms, 60s is 600 ms, 5m is 5 s; of a drain, 5s is 500 ms and 30s is 3 s.
