@@ -34,6 +34,10 @@ ended_in_order() {
 	wait_until 5 one_is_dead
 }
 
+threads_are() {
+	[ "$(find "/proc/${pid_of[server]}/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq "$1" ]
+}
+
 one_is_dead() {
 	[ "$(connections 'map(select(.role == "server" and .verdict == "L5")) | length')" -eq 1 ]
 }
@@ -53,7 +57,7 @@ one_is_dead() {
 	half_dead blocked
 	ended_in_order
 	sockets_are 2 state established "sport = :$port"
-	[ "$(find "/proc/${pid_of[server]}/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 4 ] # and the helper
+	wait_until 5 threads_are 5 # and the helper, and who watches the policy file
 }
 
 @test "half dead: a bound holds where the only thread is in a signal handler that does not return" {

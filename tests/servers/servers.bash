@@ -148,10 +148,11 @@ start_busybox() {
 }
 
 # The connection is its standard input and output; it exits with the rest unread.
-# -E: inetd takes LD_PRELOAD out of the environment of what it starts.
+# -E: inetd takes LD_PRELOAD out of the environment of what it starts. A PID namespace of its own, as a host's or a container's: who came
+# into one from outside is seen by nobody, so there the connection might be held by somebody else as well.
 start_micro-httpd() {
 	echo "127.0.0.1:$PORT stream tcp nowait.1000 root /usr/sbin/micro-httpd micro-httpd $WORK/site" >"$WORK/inetd.conf"
-	launch inetd -E -d -i "$WORK/inetd.conf"
+	launch unshare --pid --fork --kill-child --mount-proc inetd -E -d -i "$WORK/inetd.conf"
 }
 
 # Calls shutdown(SHUT_RDWR) before it closes: from then on the kernel answers what arrives with an RST.
