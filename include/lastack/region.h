@@ -158,6 +158,7 @@ enum la_lack {
 	LA_LACK_HELPER,    /* no thread for the helper */
 	LA_LACK_BOUNDS,    /* no memory for bounds */
 	LA_LACK_LOG,       /* lines of the log were lost */
+	LA_LACK_RULES,     /* no room to count what a rule does */
 	LA_LACK_COUNT
 };
 /* A word for logs and scripts; a sentence that says what it means. */

@@ -28,6 +28,8 @@ static const struct {
 	[LA_LACK_BOUNDS] = {"bounds", "no memory to watch connections in: no state is bounded"},
 	[LA_LACK_LOG] = {"log",
 		"lines of the log could not be written: the next one says how many"},
+	[LA_LACK_RULES] = {"rules", "no room in the region to count by rule what a policy does: it "
+				    "is done all the same"},
 };
 
 const char *la_lack_name(enum la_lack lack)

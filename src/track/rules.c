@@ -8,6 +8,24 @@
 
 enum { FREE, BEING_MADE, READY };
 
+/* So many records, from the first on, are known to have memory: where the file system is full, the next one is an error and no SIGBUS. */
+static _Atomic uint32_t there;
+
+static bool is_there(struct la_region *region, uint32_t index)
+{
+	int result;
+
+	if (index < atomic_load_explicit(&there, memory_order_relaxed))
+		return true;
+	result = la_region_populate(&region->rules[index], sizeof(region->rules[index]));
+	if (result < 0) {
+		la_track_lacks(LA_LACK_RULES, 0);
+		return false;
+	}
+	atomic_store_explicit(&there, index + 1, memory_order_relaxed);
+	return true;
+}
+
 static bool is_of(const struct la_rule_record *record, const struct la_rule *rule)
 {
 	return record->section == rule->section &&
@@ -19,7 +37,7 @@ static struct la_rule_record *find(struct la_region *region, const struct la_rul
 {
 	uint32_t i;
 
-	for (i = 0; i < LA_REGION_RULES; i++) {
+	for (i = 0; i < LA_REGION_RULES && is_there(region, i); i++) {
 		struct la_rule_record *record = &region->rules[i];
 		uint32_t state = atomic_load_explicit(&record->state, memory_order_acquire);
 
