@@ -52,7 +52,7 @@ static void mark(const struct la_suspect *suspect, uint64_t now_ns)
 {
 	struct la_watch *watch = &la_bounds.watches[suspect->index];
 
-	if (watch->marked_ns || !can_write(suspect) || la_in_force()->observe)
+	if (watch->marked_ns || !can_write(suspect) || la_bounds.policy->observe)
 		return;
 	watch->marked_ns = now_ns;
 	la_track_enforced(suspect->fd, suspect->slot, true);
@@ -82,7 +82,7 @@ bool la_bound_is_stuck(struct la_suspect *suspect, enum la_action action, uint64
 /* Marked at an earlier look? Else it is now, and ended at the next. */
 bool la_bound_is_marked(struct la_suspect *suspect, enum la_action action, uint64_t now_ns)
 {
-	if (action < LA_ACTION_SHUTDOWN || !can_write(suspect) || la_in_force()->observe)
+	if (action < LA_ACTION_SHUTDOWN || !can_write(suspect) || la_bounds.policy->observe)
 		return true;
 	mark(suspect, now_ns);
 	if (la_bounds.watches[suspect->index].marked_ns < now_ns)

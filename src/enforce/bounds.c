@@ -167,6 +167,14 @@ static void follow(struct la_watch *watch, int fd, uint32_t index, uint32_t gene
 		watch->progress_ns = now_ns;
 }
 
+static void unmark(struct la_watch *watch, int fd, uint64_t slot)
+{
+	if (!watch->marked_ns)
+		return;
+	la_track_enforced(fd, slot, false);
+	watch->marked_ns = 0;
+}
+
 static void expect_nothing(struct la_connection_record *record)
 {
 	if (atomic_load_explicit(&record->next_action, memory_order_relaxed) == LA_ACTION_NONE)
@@ -238,13 +246,12 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 		watch->generation = generation;
 		watch->state = (uint32_t)state;
 		expect_nothing(record);
+		unmark(watch, fd, slot);
 		return;
 	}
 	follow(watch, fd, index, generation, state, now_ns, followed_since_ns[section]);
-	if (watch->marked_ns && watch->progress_ns > watch->marked_ns) {
-		la_track_enforced(fd, slot, false);
-		watch->marked_ns = 0;
-	}
+	if (watch->progress_ns > watch->marked_ns)
+		unmark(watch, fd, slot);
 	/* Stopped with us was whoever was on his way into the kernel. */
 	if (watch->marked_ns && stopped_ns)
 		watch->marked_ns = now_ns;
@@ -253,10 +260,11 @@ static void look(int fd, uint64_t slot, uint64_t now_ns)
 				  : since[LA_SEEN_PEER_FIN] ? LA_EOF_UNREAD
 							    : LA_EOF_NONE);
 	rule = la_policy_find(la_bounds.policy, section, &view);
-	if (!rule)
+	if (!rule) {
 		expect_nothing(record);
-	if (!rule)
+		unmark(watch, fd, slot);
 		return;
+	}
 	/* Those beyond SUSPECTS are acted on, too; `max` chooses among so many. */
 	suspect = suspects_count < SUSPECTS ? &suspects[suspects_count++] : &uncounted;
 	*suspect = (struct la_suspect){.rule = rule,

@@ -119,6 +119,37 @@ static void after_a_stop_of_the_process_it_is_as_if_marked_only_then(void **stat
 	over();
 }
 
+/* Of two that stand in turn for the files; each is in force as long as it is not swapped. */
+static void swap_for(struct la_policy_kept *kept, const char *text)
+{
+	assert_int_equal(la_policy_parse(&kept->policy, "other", text, strlen(text), NULL), 0);
+	la_in_force_swap(kept);
+}
+
+static void a_bound_that_goes_takes_its_mark_and_what_was_foretold_along(void **state)
+{
+	static struct la_policy_kept without, with;
+
+	(void)state;
+	half_closed();
+	become_due();
+	assert_true(is_marked());
+	assert_int_equal(atomic_load(&record_of(ours)->next_action), LA_ACTION_SHUTDOWN);
+	swap_for(&without, "[fin-wait-2]\nafter 10s = log\n");
+	look_after(PERIOD_MS);
+	assert_false(is_marked());
+	assert_int_equal(atomic_load(&record_of(ours)->next_action), LA_ACTION_NONE);
+	assert_int_equal(la_kernel_state(ours), TCP_CLOSE_WAIT);
+	/* Nobody has seen progress meanwhile: the time begins anew. */
+	swap_for(&with, "[close-wait]\nafter 10s = shutdown\n");
+	look_after(PERIOD_MS);
+	assert_false(is_marked());
+	become_due();
+	assert_int_equal(la_kernel_state(ours), TCP_CLOSE_WAIT);
+	assert_true(is_marked());
+	over();
+}
+
 static void a_number_that_is_used_anew_is_not_marked(void **state)
 {
 	int old, fd;
@@ -155,6 +186,7 @@ int main(void)
 		cmocka_unit_test(one_that_comes_due_unmarked_is_ended_a_look_later),
 		cmocka_unit_test(progress_takes_the_mark_back),
 		cmocka_unit_test(after_a_stop_of_the_process_it_is_as_if_marked_only_then),
+		cmocka_unit_test(a_bound_that_goes_takes_its_mark_and_what_was_foretold_along),
 		cmocka_unit_test(a_number_that_is_used_anew_is_not_marked),
 	};
 
