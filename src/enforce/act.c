@@ -18,9 +18,6 @@
 
 #include "internal.h"
 
-/* Seconds: a peer that is gone is found out after IDLE + COUNT * INTERVAL. */
-enum { KEEPALIVE_IDLE_S = 5, KEEPALIVE_INTERVAL_S = 5, KEEPALIVE_COUNT = 3 };
-
 enum { HIGH_ENOUGH = 4096 };
 
 long la_act_base(void)
@@ -112,19 +109,10 @@ static void set_option(int fd, int level, int name, int value)
  */
 static int act_on_dup(int fd, enum la_action action)
 {
-	const struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
-
 	switch (action) {
-	case LA_ACTION_KEEPALIVE:
-		set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-		set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-		set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-		return 0;
-	case LA_ACTION_SHUTDOWN: return (int)la_sys(SYS_shutdown, fd, SHUT_RDWR);
-	case LA_ACTION_RESET:
-		/* RST, kernel memory freed; the number stays the application's. */
-		return (int)la_sys(SYS_connect, fd, &unspecified, sizeof(unspecified));
+	case LA_ACTION_KEEPALIVE: return la_kernel_probe(fd);
+	case LA_ACTION_SHUTDOWN: return la_kernel_shut_down(fd);
+	case LA_ACTION_RESET: return la_kernel_reset(fd);
 	default: return 0;
 	}
 }
