@@ -172,12 +172,13 @@ int la_act_refuse_reset(int fd, uint64_t cookie)
 	return (int)la_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 }
 
-static bool is_unset(int fd, int name)
+/* -1 when it cannot be had. */
+static int option_of(int fd, int name)
 {
 	int value = 0;
 	unsigned int length = sizeof(value);
 
-	return la_sys(SYS_getsockopt, fd, IPPROTO_TCP, name, &value, &length) == 0 && value == 0;
+	return la_sys(SYS_getsockopt, fd, IPPROTO_TCP, name, &value, &length) == 0 ? value : -1;
 }
 
 /* TCP_LINGER2 can only be shorter than the kernel's own tcp_fin_timeout, which is 60 s unless somebody has changed it. */
@@ -199,10 +200,11 @@ void la_act_bound_orphan(int fd, uint64_t delivery_ns, uint64_t fin_wait_2_ns)
 	uint64_t ms = delivery_ns / LA_MS_NS,
 		 s = (fin_wait_2_ns + 999 * LA_MS_NS) / (1000 * LA_MS_NS);
 
-	if (ms && !waits_for_window(fd) && is_unset(fd, TCP_USER_TIMEOUT))
+	if (ms && !waits_for_window(fd) && option_of(fd, TCP_USER_TIMEOUT) == 0)
 		set_option(
 			fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms < LONGEST_MS ? (int)ms : LONGEST_MS);
-	if (s && s < FIN_WAIT_2_DEFAULT_S)
+	/* Shorter only, and -1 is as short as can be. */
+	if (s && s < FIN_WAIT_2_DEFAULT_S && option_of(fd, TCP_LINGER2) > (int)s)
 		set_option(fd, IPPROTO_TCP, TCP_LINGER2, (int)s);
 }
 

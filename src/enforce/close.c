@@ -149,6 +149,9 @@ int la_enforce_begin(int fd, const struct la_release *release)
 		return -1;
 	view = la_view_of(record, LA_EOF_NONE);
 	if (flags & LA_CONNECTION_LINGER_RESET) {
+		/* No RST comes of a close that is not the last. */
+		if (!release->last)
+			return -1;
 		refused = la_close_refuses_reset(policy, fd, record, release->generation, &view);
 		if (!refused)
 			return -1;

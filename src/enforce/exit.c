@@ -30,6 +30,8 @@ static _Atomic bool leaving, served;
 static uint64_t began_ns, longest_ns;
 static const struct la_policy *policy; /* of this exit: another may come into force meanwhile */
 static bool handover_wanted;
+static bool quiet, ignored; /* SIGPIPE was `pipe_was`, and is ignored */
+static struct la_sigaction pipe_was;
 
 bool la_exit_is_served(void)
 {
@@ -40,6 +42,7 @@ void la_exit_forked(void)
 {
 	atomic_store(&leaving, false);
 	atomic_store(&served, false);
+	quiet = ignored = false;
 }
 
 static struct la_region *region_of(void)
@@ -66,6 +69,32 @@ static void would_end(const struct la_rule *rule, const struct la_connection_rec
 
 	la_track_count(LA_COUNT_WOULD_EXIT);
 	la_log(&line);
+}
+
+/* Our FIN makes the writes of other threads fail, and an alarm was meant for a process that would be gone by now. */
+static void quiet_signals(void)
+{
+	static const struct la_sigaction ignore = {.handler = SIG_IGN};
+	static const struct itimerval never;
+	struct la_sigaction was = {0};
+
+	if (quiet)
+		return;
+	quiet = true;
+	if (la_sigaction(SIGPIPE, NULL, &was) == 0 && was.handler == SIG_DFL &&
+		la_sigaction(SIGPIPE, &ignore, NULL) == 0)
+		pipe_was = was, ignored = true;
+	la_sys(SYS_setitimer, ITIMER_REAL, &never, NULL);
+}
+
+/* The C library still writes out its streams, and a pipe that nobody reads ends the process as it would have. */
+static void unquiet_signals(void)
+{
+	struct la_sigaction now = {0};
+
+	if (ignored && la_sigaction(SIGPIPE, NULL, &now) == 0 && now.handler == SIG_IGN)
+		la_sigaction(SIGPIPE, &pipe_was, NULL);
+	quiet = ignored = false;
 }
 
 /* Our FIN and a drain, for what `fd` is, if it may be and must be. The number stays the application's. */
@@ -98,8 +127,10 @@ static void end(int fd, uint64_t slot)
 		return;
 	if (policy->observe)
 		would_end(rule, record, fd);
-	else
+	else {
+		quiet_signals(); /* before the first FIN */
 		la_linger_at_exit(fd, &release, la_close_bounds(policy, &view));
+	}
 }
 
 static void end_all(void)
@@ -149,18 +180,6 @@ static void close_listeners(void)
 				la_track_closed(&release, fd);
 			la_sys(SYS_close, fd);
 		}
-}
-
-/* Our FIN makes the writes of other threads fail, and an alarm was meant for a process that would be gone by now. */
-static void quiet_signals(void)
-{
-	static const struct la_sigaction ignore = {.handler = SIG_IGN};
-	static const struct itimerval never;
-	struct la_sigaction was = {0};
-
-	if (la_sigaction(SIGPIPE, NULL, &was) == 0 && was.handler == SIG_DFL)
-		la_sigaction(SIGPIPE, &ignore, NULL);
-	la_sys(SYS_setitimer, ITIMER_REAL, &never, NULL);
 }
 
 /* By which signals may somebody ask for the end? Not by what the application ignores, nor by what it holds back already. */
@@ -218,6 +237,7 @@ static void drain_all(void)
 		return;
 	la_helper_stand_in(true);
 	asked = signals_that_ask();
+	quiet_signals();
 	longest_ns = 0;
 	handover_wanted = false;
 	if (la_drains_sift(goes_on)) {
@@ -239,14 +259,15 @@ static void leave(void)
 	began_ns = la_now_ns();
 	policy = la_in_force();
 	atomic_store(&served, true);
-	if (!policy->observe) {
-		quiet_signals(); /* before the first FIN */
+	if (!policy->observe)
 		la_inherited_adopt();
-	}
 	if (region_of())
 		end_all();
 	if (la_drains_count() && !policy->observe)
 		drain_all();
+	/* Another thread may still write to what has our FIN. */
+	if (__libc_single_threaded)
+		unquiet_signals();
 	/* What came meanwhile would have met no process. */
 	la_sys(SYS_rt_sigpending, &pending, sizeof(pending));
 	la_signals_restore(before | pending);

@@ -37,6 +37,7 @@ static _Atomic uint32_t alive;  /* the kernel clears it when it is gone */
 static _Atomic uint32_t ready;  /* futex: it has no descriptor of the application */
 static _Atomic uint32_t ending; /* futex */
 static _Atomic uint32_t handed; /* `news` is the helper's to read, and no longer ours to write */
+static int held_up;             /* one that did not end in time, 0: none */
 static int thread;
 static struct la_news news;
 static struct la_files_look judged; /* what is in force, or was refused, was read from these */
@@ -164,9 +165,9 @@ void la_watch_end(void)
 		return;
 	atomic_store(&ending, 1);
 	la_sys(SYS_futex, &ending, FUTEX_WAKE_PRIVATE, 1);
-	/* One that a file system holds up ends when that lets it go, and is the last. */
-	if (atomic_load(&alive))
-		la_helper_await_end(&alive, thread);
+	/* One that a file system holds up ends when that lets it go, and is the last. It is waited for once. */
+	if (atomic_load(&alive) && held_up != thread && !la_helper_await_end(&alive, thread))
+		held_up = thread;
 	atomic_store(&ready, 0);
 }
 
@@ -176,6 +177,7 @@ void la_watch_forked(void)
 	atomic_store(&alive, 0);
 	atomic_store(&ready, 0);
 	atomic_store(&handed, 0);
+	held_up = 0;
 	begun = resting = refused = false;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <lastack/sys.h>
 
@@ -29,10 +30,22 @@ void *_IO_iter_next(void *at);
 FILE *_IO_iter_file(void *at);
 
 /*
- * The C library writes out all streams as its last step, behind our FIN. So those over a connection go first; but not one that another
- * thread is in. (It waits for the list of streams as well.)
+ * A connection: the kernel is asked, for one that the program was started with is not tracked. And a file: whoever kills a process that drains
+ * must not lose what it has written.
  */
-static void flush_connections(void)
+static bool is_first(int fd)
+{
+	struct stat about;
+
+	return la_kernel_is_tcp(fd) == 1 ||
+	       (la_sys(SYS_fstat, fd, &about) == 0 && S_ISREG(about.st_mode));
+}
+
+/*
+ * The C library writes out all streams as its last step, behind our FIN and our drains. So those over a connection or a file go first; but not
+ * one that another thread is in. (It waits for the list of streams as well.)
+ */
+static void flush_streams(void)
 {
 	void *at;
 
@@ -40,9 +53,8 @@ static void flush_connections(void)
 	for (at = _IO_iter_begin(); at != _IO_iter_end(); at = _IO_iter_next(at)) {
 		FILE *stream = _IO_iter_file(at);
 
-		/* The kernel is asked: a connection that the program was started with is not tracked. */
-		if (stream->_fileno < 0 || __fpending(stream) == 0 ||
-			la_kernel_is_tcp(stream->_fileno) != 1 || ftrylockfile(stream) != 0)
+		if (stream->_fileno < 0 || __fpending(stream) == 0 || !is_first(stream->_fileno) ||
+			ftrylockfile(stream) != 0)
 			continue;
 		fflush_unlocked(stream);
 		funlockfile(stream);
@@ -56,7 +68,7 @@ static void leave(void *unused)
 	if (!la_on)
 		return;
 	if (la_enforce_exits() && la_track_is_self())
-		flush_connections();
+		flush_streams();
 	la_on = false;
 	la_enforce_end();
 }
