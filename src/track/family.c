@@ -76,6 +76,8 @@ static struct la_region *make_region(void)
 	if (la_settings.policy &&
 		la_region_populate(region_storage.policy, sizeof(*la_settings.policy)) == 0)
 		memcpy(region_storage.policy, la_settings.policy, sizeof(*la_settings.policy));
+	if (la_settings.policy)
+		la_rules_expect(&region_storage, la_settings.policy);
 	my_process = la_process_claim(&region_storage, (uint32_t)la_sys(SYS_getpid));
 	if (my_process != NO_PROCESS)
 		region_storage.processes[my_process].start_ticks = la_process_start_ticks();

@@ -47,6 +47,11 @@ uint64_t la_holders_living(struct la_region *region, struct la_connection_record
 /* Marks every connection of this process that is the application's to end; true when there is any. */
 bool la_left_mark(void);
 
+/* ---- rules.c */
+
+/* Room for what the rules of this policy will have done: made with the region, so that it does not grow later. */
+void la_rules_expect(struct la_region *region, const struct la_policy *policy);
+
 /* ---- processes.c */
 
 enum {

@@ -26,6 +26,15 @@ static bool is_there(struct la_region *region, uint32_t index)
 	return true;
 }
 
+void la_rules_expect(struct la_region *region, const struct la_policy *policy)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < policy->rules_count; i++)
+		if (policy->rules[i].steps_count && is_there(region, count))
+			count++;
+}
+
 static bool is_of(const struct la_rule_record *record, const struct la_rule *rule)
 {
 	return record->section == rule->section &&

@@ -148,16 +148,20 @@ for command in iter(input, "end"):
 	stop server
 }
 
-@test "folder: it is full when a bound acts for the first time" {
+@test "folder: it is full when a bound that was not there at first acts for the first time" {
 	policy short <<-'END'
-		[close-wait]
-		after 500ms = shutdown
+		[close]
+		action = plain
 	END
 	private_mounts "mkdir -p '$WORK/regions'; mount -t tmpfs -o size=2m,mode=0700 none '$WORK/regions'"
 	start server env "${variables[@]}" LASTACK_POLICY="$WORK/short.policy" LD_PRELOAD="$BUILD/liblastack.so" "$PYTHON" \
 		"$APPS/../faults/forks.py" 0
 	port_of server >/dev/null
 	"${around[@]}" sh -c "cat /dev/zero >'$WORK/regions/full' || true"
+	policy short <<-'END'
+		[close-wait]
+		after 500ms = shutdown
+	END
 	tell server hang-up
 	wait_until 10 says "$WORK/lastack.log" 'action=shutdown .*result=ok'
 	tell server serve
