@@ -59,6 +59,8 @@ int la_enforce_start(const struct la_enforce_settings *settings)
 
 void la_enforce_connection(void)
 {
+	if (!stopped && atomic_load_explicit(&la_track_region, memory_order_relaxed))
+		la_terminate_connection();
 	if (!stopped && la_in_force_bounds()) {
 		la_helper_ensure();
 		la_bounds_connection();

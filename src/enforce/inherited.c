@@ -20,10 +20,7 @@
 
 #include "internal.h"
 
-enum {
-	NUMBERS = 16, /* 0 to 2 are inetd's, systemd's begin at 3 */
-	ENTRIES_BYTES = 4096
-};
+enum { ENTRIES_BYTES = 4096 };
 #define PROVED_WITHIN_NS (500 * LA_MS_NS)
 
 struct entry {
@@ -38,7 +35,7 @@ static struct {
 	int fd;
 	uint64_t inode;
 	bool held; /* by another, or that is not known */
-} candidates[NUMBERS];
+} candidates[LA_INHERITED_NUMBERS];
 static int count;
 static uint64_t until_ns;
 static bool gave; /* the application has sent descriptors that we do not follow */
@@ -66,7 +63,7 @@ static void find_candidates(void)
 	int fd, i;
 
 	count = 0;
-	for (fd = 0; fd < NUMBERS; fd++) {
+	for (fd = 0; fd < LA_INHERITED_NUMBERS; fd++) {
 		if (!is_candidate(fd, &inode))
 			continue;
 		for (i = 0; i < count && candidates[i].inode != inode; i++)

@@ -239,6 +239,9 @@ void la_exit_forked(void);
 
 /* ---- inherited.c */
 
+enum {
+	LA_INHERITED_NUMBERS = 16
+}; /* where they may be: 0 to 2 are inetd's, systemd's begin at 3 */
 /* Connections that this process was started with, and that nobody else holds: they have records from now on. */
 void la_inherited_adopt(void);
 
@@ -251,6 +254,8 @@ bool la_hand_over(uint64_t until_ns);
 
 /* From now on SIGTERM, where it has its default action, first ends our connections; or it has that action again. */
 void la_terminate_guard(void);
+/* A connection is there: the first calls for it. Cheap. */
+void la_terminate_connection(void);
 void la_terminate_unguard(void);
 
 /* ---- signals */

@@ -8,6 +8,9 @@
  * then sends the signal again, with the default action: the parent sees what it would have seen. (A thread of the helper's kind could
  * not stand in for it: a signal that is not handled ends the process whichever thread takes it.)
  *
+ * The price: a signal that has a handler does not wake a sleep that only a fatal one ends (a file system that does not answer, the parent
+ * of a vfork). So it stands in only where there is something to lose: from the first connection on, or where the process was started with one.
+ *
  * Not for process 1 of a PID namespace: its kernel drops signals that have the default action.
  */
 #include <signal.h>
@@ -30,9 +33,32 @@ __asm__(".pushsection .text\n"
 	".popsection");
 #endif
 
+static bool has_something_to_lose(void)
+{
+	int fd;
+
+	if (atomic_load_explicit(&la_track_region, memory_order_relaxed))
+		return true;
+	for (fd = 0; fd < LA_INHERITED_NUMBERS; fd++)
+		if (la_kernel_is_tcp(fd) == 1)
+			return true;
+	return false;
+}
+
 bool la_enforce_guards(void)
 {
-	return la_enforce_exits() && !la_in_force()->observe && la_sys(SYS_getpid) != 1;
+	return la_enforce_exits() && !la_in_force()->observe && la_sys(SYS_getpid) != 1 &&
+	       has_something_to_lose();
+}
+
+void la_terminate_connection(void)
+{
+	static _Atomic bool first_seen;
+
+	/* From now on whatever changes the policy or the action looks for itself. */
+	if (!atomic_load_explicit(&first_seen, memory_order_relaxed) &&
+		!atomic_exchange(&first_seen, true))
+		la_enforce_guard();
 }
 
 /* Ours, or the application's: whoever sets one later wins. Between the look and the step another thread may have set its own. */
@@ -56,7 +82,7 @@ static void replace(void (*from)(int), void (*to)(int))
 
 void la_terminate_guard(void)
 {
-	if (la_sys(SYS_getpid) != 1)
+	if (la_sys(SYS_getpid) != 1 && has_something_to_lose())
 		replace(SIG_DFL, la_enforce_terminate);
 }
 

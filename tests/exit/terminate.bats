@@ -123,3 +123,15 @@ print(os.waitpid(child, 0)[1])'
 	wait $! || true
 	run ! grep 'reset=[1-9]' "$WORK/clients"
 }
+
+@test "SIGTERM: a process without any connection keeps the default action, which wakes a sleep that no handler does" {
+	local caught
+	use graceful-exit
+	caught=$("${preloaded[@]}" grep SigCgt /proc/self/status)
+	[ "$caught" = "$(grep SigCgt /proc/self/status)" ] || fail "$caught"
+	# The parent of a vfork sleeps so until its child executes something.
+	start parent "${preloaded[@]}" "$BUILD/tests/exit/vforks"
+	wait_until 10 says "$WORK/parent.out" waits
+	kill -TERM "${pid_of[parent]}"
+	wait_until 3 ended "${pid_of[parent]}" # its child stays for 20 s
+}
