@@ -7,7 +7,7 @@ by_order.py listen           says "listening PORT"
 by_order.py connect PORT
 
 Orders, of the newest connection: accept, connect; send BYTES; recv (once), read (to the end: how many bytes), sip BYTES TIMES SECONDS; fin;
-close; reset (close by RST); window BYTES (before connect); timeout MS, linger ON SECONDS; options; dup (the newest from now on), previous (back
+close; reset (close by RST); window BYTES (before connect); timeout MS, linger2 SECONDS, linger ON SECONDS; options; dup (the newest from now on), previous (back
 from it), dup2 (something else onto the number); fork (a child that does the rest), exec COMMAND (FD: the number), exit STATUS; readable.
 """
 import os
@@ -70,6 +70,8 @@ def follow(order, words):
         connection.close()
     elif order == "timeout":
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(words[0]))
+    elif order == "linger2":
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, int(words[0]))
     elif order == "linger":
         linger(connection, int(words[0]), int(words[1]))
     elif order == "dup":

@@ -150,3 +150,12 @@ timer() {
 	wait_until 5 in_state 1 fin-wait-2
 	[ "$(timer)" -gt 30 ]
 }
+
+@test "orphan: in fin-wait-2 a shorter time of the application's own stays" {
+	bound fin-wait-2 30s
+	both_ends
+	order server 'linger2 5'
+	order server close
+	wait_until 5 in_state 1 fin-wait-2
+	[ "$(timer)" -le 5 ] || fail "$(timer)"
+}

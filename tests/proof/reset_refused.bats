@@ -126,10 +126,19 @@ logged() { # COUNT RESULT
 	logged 1 ok
 }
 
-@test "reset: refused when a child closes last" {
+# held_by COUNT: processes hold the server's end.
+held_by() {
+	[ "$("${network[@]}" ss -tnpH state established "sport = :$port" | grep -o 'pid=[0-9]*' | sort -u | wc -l)" -eq "$1" ]
+}
+
+@test "reset: refused when a child closes last, and until then it reads what was set" {
 	use "$WORK/refuse.policy"
 	ends_by_reset
 	order server fork
+	wait_until 5 held_by 1 # its parent has closed, which sends nothing
+	order server options
+	[ "$result" = 'timeout 0 linger 1 0' ] || fail "$result"
+	logged 0 ok
 	order server close
 	client_reads 0
 	logged 1 ok
