@@ -180,6 +180,35 @@ watcher() { # PID
 	done
 }
 
+@test "reload: a file system that does not answer holds up one change of credentials, and not each" {
+	[ "$(id -u)" -eq 0 ] || skip "only root may change who it is"
+	use "$P"
+	start changes "${preloaded[@]}" "$PYTHON" -c '
+import os, socket, sys, time
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+accepted = server.accept()[0]
+print("listening", server.getsockname()[1], flush=True)
+sys.stdin.readline()
+waited = 0
+for _ in range(6):
+    began = time.monotonic()
+    os.seteuid(65534)
+    os.seteuid(0)
+    waited += time.monotonic() - began > 0.5
+print("waited", waited, flush=True)
+sys.stdin.readline()'
+	port_of changes >/dev/null
+	await_watched changes
+	start held strace -o "$WORK/held" -e trace=statx -e inject=statx:delay_enter=30000000 -p "$(watcher "${pid_of[changes]}")"
+	wait_until 10 says "$WORK/held.err" attached || skip "strace: $(cat "$WORK/held.err")"
+	bound "$P" 5m log
+	wait_until 5 grep -q '^State:.*tracing stop' "/proc/${pid_of[changes]}/task/$(watcher "${pid_of[changes]}")/status"
+	tell changes go
+	wait_until 60 says "$WORK/changes.out" '^waited'
+	says "$WORK/changes.out" '^waited [01]$' || fail "$(cat "$WORK/changes.out")"
+}
+
 # edits FROM PROCESSES: the two policies in turn, EDITS times, each taken up by all processes.
 edits() {
 	local edit
