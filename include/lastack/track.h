@@ -56,6 +56,8 @@ enum {
 
 typedef _Atomic uint64_t la_slot;
 extern la_slot *_Atomic la_slot_chunks[LA_SLOT_CHUNKS];
+/* What is mapped for each of them. */
+unsigned long la_slot_chunk_bytes(void);
 
 /* All that the hot path reads. Pairs with the release in la_slot_at(). */
 static inline uint64_t la_slot_load(int fd)

@@ -7,7 +7,8 @@
  * wait for it by mistake (it says nothing at its end), and when that has gone it is init's, or that of a subreaper, which expects such children.
  * SIGTERM, SIGINT and SIGQUIT end it in order; all others wait for ever. ps shows it as "lastack-drain".
  *
- * What remains of the process: its memory, copied on write, and with that what is mapped; its root folder, credentials and cgroup.
+ * What remains of the process: the files that it has mapped, its program's among them; its root folder, credentials and cgroup. Its memory
+ * goes (shed.c).
  */
 #include <errno.h>
 #include <sched.h>
@@ -103,6 +104,7 @@ static _Noreturn void live(uint64_t until_ns)
 		close_all_others();
 		rename_it();
 		la_helper_stand_in(true);
+		la_shed_memory();
 		la_track_heir_detached();
 		la_exit_wait(until_ns, LA_SIGNAL(SIGTERM) | LA_SIGNAL(SIGINT) | LA_SIGNAL(SIGQUIT));
 		la_helper_stand_in(false);

@@ -250,6 +250,11 @@ void la_inherited_adopt(void);
 /* A detached child takes over the drains with at_exit = LA_EXIT_HANDOVER, until then. False when there is none: nothing has happened. */
 bool la_hand_over(uint64_t until_ns);
 
+/* ---- shed.c */
+
+/* In the heir: all memory of the application goes. Nothing but this library may run afterwards. */
+void la_shed_memory(void);
+
 /* ---- terminate.c */
 
 /* From now on SIGTERM, where it has its default action, first ends our connections; or it has that action again. */

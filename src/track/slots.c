@@ -24,6 +24,11 @@ enum { CHUNK_BYTES = CHUNK * (sizeof(la_slot) + sizeof(struct cold)) };
 static _Atomic uint32_t
 	chunks_high; /* chunks at and above it were never mapped: a scan ends there */
 
+unsigned long la_slot_chunk_bytes(void)
+{
+	return CHUNK_BYTES;
+}
+
 static la_slot *slot_at(int fd)
 {
 	unsigned int number = (unsigned int)fd;

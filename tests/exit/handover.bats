@@ -154,3 +154,22 @@ shown() {
 	says "$WORK/strace" 'EAGAIN.*INJECTED'
 	says "$WORK/lastack.log" 'action=exit rule=exit result=total'
 }
+
+@test "handover: the child keeps nothing of the server's memory, private or shared, and delivers all the same" {
+	local how kib
+	for how in thread main; do
+		: >"$WORK/lastack.log"
+		start server "${preloaded[@]}" "$PYTHON" "$EXITS/large.py" "$how"
+		port_of server >/dev/null
+		wait_until 20 ended "${pid_of[server]}"
+		find_heir
+		kib=$(sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$heir/status")
+		((kib < 20000)) || fail "$how: $kib KiB of its own"
+		# Segments of System V and shared memory of any kind are as if their last user had ended.
+		! grep -E ' (rw|r-)-s .*(SYSV|/dev/zero)' "/proc/$heir/maps" || fail "$how: $(cat /proc/$heir/maps)"
+		kill -TERM "$(cat "$WORK/client")" # the peer takes its answer, and closes
+		wait_until 20 ended "$heir"
+		says "$WORK/server.answer" '^1000000 end$' || fail "$(cat "$WORK/server.answer")"
+		heir=
+	done
+}
