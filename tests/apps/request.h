@@ -87,6 +87,20 @@ static inline bool read_request(int fd, struct request *request)
 	return parse_request(line, request);
 }
 
+/* So many bytes of the answer, or as many as the peer takes. */
+static inline void send_pattern(int fd, long bytes)
+{
+	for (long at = 0; at < bytes;) {
+		size_t part = (size_t)(bytes - at);
+		const char *block = pattern_at(at, &part);
+		ssize_t sent = send(fd, block, part, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			break;
+		at += sent;
+	}
+}
+
 /* For blocking servers: everything up to the close. */
 static inline void serve(int fd)
 {
@@ -102,15 +116,7 @@ static inline void serve(int fd)
 			;
 	if (request.kind == REQUEST_FORGET)
 		return;
-	for (long at = 0; at < request.bytes;) {
-		size_t bytes = (size_t)(request.bytes - at);
-		const char *block = pattern_at(at, &bytes);
-		ssize_t sent = send(fd, block, bytes, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			break;
-		at += sent;
-	}
+	send_pattern(fd, request.bytes);
 	close(fd);
 }
 

@@ -10,17 +10,8 @@ static void answer(int fd)
 {
 	struct request request;
 
-	if (!read_request(fd, &request))
-		return;
-	for (long at = 0; at < request.bytes;) {
-		size_t bytes = (size_t)(request.bytes - at);
-		const char *block = pattern_at(at, &bytes);
-		ssize_t sent = send(fd, block, bytes, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return;
-		at += sent;
-	}
+	if (read_request(fd, &request))
+		send_pattern(fd, request.bytes);
 }
 
 int main(int argc, char **argv)

@@ -35,20 +35,6 @@ proxy() {
 	wait_until 15 listens "$proxy_port" || fail "haproxy: $(cat "$WORK/haproxy.err")"
 }
 
-listens() {
-	[ "$(ss -tlnH "sport = :$1" | wc -l)" -eq 1 ]
-}
-
-# Clients that say what they want, and are killed: they are gone for good.
-leak() {
-	local socket i
-	for ((i = 0; i < LEAKS; i++)); do
-		exec {socket}<>"/dev/tcp/127.0.0.1/$proxy_port"
-		echo stuck >&"$socket"
-		exec {socket}>&-
-	done
-}
-
 waits_for_us() {
 	sockets_are "$1" state close-wait "sport = :$proxy_port"
 }
@@ -60,7 +46,7 @@ waits_for_the_program() {
 @test "haproxy leak: without lastack both connections of every client that hung up stay, half-closed" {
 	use_nothing
 	proxy
-	leak
+	stuck_clients "$LEAKS" "$proxy_port"
 	wait_until 5 waits_for_us $LEAKS
 	wait_until 5 waits_for_the_program $LEAKS
 	stays 2 waits_for_us $LEAKS # longer than the bounds of the next tests
@@ -70,7 +56,7 @@ waits_for_the_program() {
 @test "haproxy leak: report names both: L1 on the client's side, L6 on the program's" {
 	use observe
 	proxy
-	leak
+	stuck_clients "$LEAKS" "$proxy_port"
 	wait_until 5 reported_are $LEAKS L1 # none is reported in its first second
 	wait_until 5 reported_are $LEAKS L6
 	waits_for_us $LEAKS
@@ -85,7 +71,7 @@ waits_for_the_program() {
 	use "$(scaled legacy-server)"
 	proxy
 	start_neighbours "$proxy_port"
-	leak
+	stuck_clients "$LEAKS" "$proxy_port"
 	wait_until 5 waits_for_us $((LEAKS + 1)) # and the neighbour that has shut down its side
 	wait_until 15 waits_for_the_program 1
 	waits_for_us 1

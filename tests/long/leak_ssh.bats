@@ -38,19 +38,6 @@ forward() {
 	wait_until 15 listens "$forward_port" || fail "ssh: $(cat "$WORK/ssh.err")"
 }
 
-listens() {
-	[ "$(ss -tlnH "sport = :$1" | wc -l)" -eq 1 ]
-}
-
-leak() {
-	local socket i
-	for ((i = 0; i < LEAKS; i++)); do
-		exec {socket}<>"/dev/tcp/127.0.0.1/$forward_port"
-		echo stuck >&"$socket"
-		exec {socket}>&-
-	done
-}
-
 waits_for_ssh() {
 	sockets_are "$1" state close-wait "sport = :$forward_port"
 }
@@ -62,7 +49,7 @@ waits_for_the_program() {
 @test "ssh leak: without lastack both connections of every client that hung up stay, half-closed" {
 	sshd_server
 	forward
-	leak
+	stuck_clients "$LEAKS" "$forward_port"
 	wait_until 5 waits_for_ssh $LEAKS
 	wait_until 5 waits_for_the_program $LEAKS
 	stays 2 waits_for_ssh $LEAKS # longer than the bounds of the next tests
@@ -73,7 +60,7 @@ waits_for_the_program() {
 	use observe
 	sshd_server "${preloaded[@]}"
 	forward "${preloaded[@]}"
-	leak
+	stuck_clients "$LEAKS" "$forward_port"
 	wait_until 5 reported_are $LEAKS L1 || fail "$(lastack list)"
 	wait_until 5 reported_are $LEAKS L6 || fail "$(lastack list --coverage) $(lastack list)"
 	[ "$(connections 'map(select(.verdict == "L1") | .role + " " + .state + " " + .local) | unique | join(" ")')" = \
@@ -90,7 +77,7 @@ waits_for_the_program() {
 	sshd_server
 	forward "${preloaded[@]}"
 	start_neighbours "$forward_port"
-	leak
+	stuck_clients "$LEAKS" "$forward_port"
 	wait_until 5 waits_for_ssh $((LEAKS + 1)) # and the neighbour that has shut down its side
 	wait_until 15 waits_for_ssh 1
 	neighbours_are_unharmed
@@ -105,7 +92,7 @@ waits_for_the_program() {
 	sshd_server "${preloaded[@]}"
 	forward
 	start_neighbours "$forward_port"
-	leak
+	stuck_clients "$LEAKS" "$forward_port"
 	wait_until 5 waits_for_the_program $((LEAKS + 1))
 	wait_until 15 waits_for_the_program 1
 	neighbours_are_unharmed

@@ -5,28 +5,14 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	WORK=$BATS_TEST_TMPDIR
-	# shellcheck source=tests/proof/helpers.bash
-	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
-	# shellcheck source=tests/proof/orders.bash
-	source "$BATS_TEST_DIRNAME/../proof/orders.bash"
+	# shellcheck source=tests/proof/orphans.bash
+	source "$BATS_TEST_DIRNAME/../proof/orphans.bash"
 	[ "$(id -u)" -eq 0 ] || skip "a silent peer needs a network of our own: root"
 	private_network
 }
 
 teardown() {
 	stop_all
-}
-
-bound() { # SECTION TIME ...
-	while [ $# -gt 0 ]; do
-		printf '[%s]\nafter %s = reset\n' "$1" "$2"
-		shift 2
-	done | policy bound
-	use "$WORK/bound.policy"
-}
-
-logged() { # COUNT SECTION
-	[ "$(grep -s -c "action=reset rule=$2 result=ok" "$WORK/lastack.log")" = "$1" ]
 }
 
 # A client of a small window, which reads ever again: each time that its window opens is progress.

@@ -147,6 +147,21 @@ has_said_or_ended() { # NAME PATTERN
 	says "$WORK/$1.out" "$2" || ended "${pid_of[$1]}"
 }
 
+# Does somebody listen on this port?
+listens() {
+	[ "$(ss -tlnH "sport = :$1" | wc -l)" -eq 1 ]
+}
+
+# stuck_clients COUNT PORT: say what they want, and are gone for good.
+stuck_clients() {
+	local socket i
+	for ((i = 0; i < $1; i++)); do
+		exec {socket}<>"/dev/tcp/127.0.0.1/$2"
+		echo stuck >&"$socket"
+		exec {socket}>&-
+	done
+}
+
 # The port that a server has said it listens on ("listening PORT").
 port_of() {
 	wait_until 15 has_said_or_ended "$1" '^listening '

@@ -16,19 +16,6 @@ enum { THREADS = 64, SNDBUF_BYTES = 512 << 10, LISTEN_BACKLOG = 1024 };
 static int listener;
 static long http_bytes;
 
-static void send_pattern(int fd)
-{
-	for (long at = 0; at < http_bytes;) {
-		size_t bytes = (size_t)(http_bytes - at);
-		const char *block = pattern_at(at, &bytes);
-		ssize_t sent = send(fd, block, bytes, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return;
-		at += sent;
-	}
-}
-
 static void serve_http(int fd)
 {
 	char line[128], buffer[16384];
@@ -38,7 +25,7 @@ static void serve_http(int fd)
 			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %ld\r\n\r\n",
 			http_bytes);
 		if (send(fd, line, strlen(line), MSG_NOSIGNAL) > 0)
-			send_pattern(fd);
+			send_pattern(fd, http_bytes);
 		while (read(fd, buffer, sizeof(buffer)) > 0)
 			;
 	}
