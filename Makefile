@@ -99,8 +99,8 @@ check: deps ## everything: build, unit tests, tests with real programs
 check-unit: $(UNIT_BIN) ## only the unit tests
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
 
-long: deps ## proofs that take their time: probes and who has gone, slow readers, leaks of haproxy, ssh and sshd (2 minutes)
-	$(Q)$(MAKE) all $(APP_BIN)
+long: deps ## proofs that take their time: probes and who has gone, slow readers, leaks of haproxy, ssh and sshd, hazards of a close (3 minutes)
+	$(Q)$(MAKE) all test-programs
 	$(Q)BUILD=$(BUILD) tests/run.sh tests/long/*.bats
 
 differential: ## random programs of both ends: each step compared with the kernel (STEPS=, SEED=, MODE=observe|enforce)

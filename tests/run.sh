@@ -55,7 +55,7 @@ case ${1:-all} in
 unit) run_unit ;;
 all)
 	run_unit
-	mapfile -t files < <(find tests -name '*.bats' -not -path 'tests/long/*' | sort)
+	mapfile -t files < <(find tests -name '*.bats' -not -path 'tests/long/*' -not -path 'tests/restart/*' | sort)
 	run_bats "${files[@]}"
 	;;
 *) run_bats "$@" ;;

@@ -1,5 +1,5 @@
 # What a half-close or a close leaves behind, for longer than `make check` has time: slow readers for six times the bound, and what the kernel is left
-# to bound. See tests/proof/orphans.bats.
+# to bound. See tests/long/orphans_in_time.bats.
 
 bats_require_minimum_version 1.5.0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# For the tests of what a half-close or a close leaves behind (proof/orphans.bats, long/orphans.bats).
+# For the tests of what a half-close or a close leaves behind (long/orphans_in_time.bats, long/orphans.bats).
 # shellcheck disable=SC2154
 
 # shellcheck source=tests/proof/helpers.bash

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	WORK=$BATS_TEST_TMPDIR
 	# shellcheck source=tests/proof/helpers.bash
-	source "$BATS_TEST_DIRNAME/helpers.bash"
+	source "$BATS_TEST_DIRNAME/../proof/helpers.bash"
 }
 
 teardown() {

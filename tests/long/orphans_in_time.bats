@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	WORK=$BATS_TEST_TMPDIR
 	# shellcheck source=tests/proof/orphans.bash
-	source "$BATS_TEST_DIRNAME/orphans.bash"
+	source "$BATS_TEST_DIRNAME/../proof/orphans.bash"
 	[ "$(id -u)" -eq 0 ] || skip "a silent peer needs a network of our own: root"
 	private_network
 }
